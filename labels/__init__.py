@@ -1,0 +1,1 @@
+"""What is labelled and how: the label scheme, articles and their sentences, and the annotations of record."""

@@ -1,0 +1,168 @@
+"""Tag articles sentence by sentence: `Tagger.load(path).tag(article)` → TaggedArticle."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labels.articles import Article, Sentence
+from labels.errors import ArticleError
+from labels.furniture import find_furniture
+from labels.scheme import LabelScheme
+from labels.splitting import split
+from models.calibration import Floats, softmax
+from models.contexts import ModelInput, collate, encode_article
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BATCH_TOKENS = 2048  # padded tokens at once: small enough for a processor's cache, large enough to keep it busy
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model says of one sentence; it abstains where it is too unsure to reach the precision promised."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    abstained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedArticle:
+    """An article with a prediction for every sentence, and the scheme that explains the labels."""
+
+    article: Article
+    sentences: tuple[tuple[Sentence, Prediction], ...]
+    scheme: LabelScheme
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sentences of each label, in the scheme's order."""
+        found = Counter(prediction.label for _, prediction in self.sentences)
+        return {name: found[name] for name in self.scheme.names}
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A trained classifier, ready to tag."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    scheme: LabelScheme
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Tagger":
+        """Load an artefact folder.
+
+        Raises:
+            ArtefactError: the folder holds no trained model, a broken one, or one whose labels are not its scheme's.
+        """
+        from models.classifier import load_classifier
+
+        return cls(*load_classifier(Path(path)))
+
+    def tag(self, article: Article) -> TaggedArticle:
+        """Split an article and tag its sentences.
+
+        Raises:
+            ArticleError: the article has no sentence.
+        """
+        return self.tag_all([article])[0]
+
+    def tag_all(self, articles: Sequence[Article], progress: Callable[[int, int], None] | None = None) -> list[TaggedArticle]:
+        """Tag several articles in one go, which is faster than one by one."""
+        return self.tag_split([(article, sentences_of(article)) for article in articles], progress)
+
+    def tag_split(
+        self, articles: Sequence[tuple[Article, Sequence[Sentence]]], progress: Callable[[int, int], None] | None = None
+    ) -> list[TaggedArticle]:
+        """Tag articles whose sentences are given; `progress` is called with (sentences done, all)."""
+        found = self.probabilities([[sentence.text for sentence in sentences] for _, sentences in articles], progress)
+        return [
+            TaggedArticle(
+                article,
+                tuple((s, self._prediction(row)) for s, row in zip(sentences, rows, strict=True)),
+                self.scheme,
+            )
+            for (article, sentences), rows in zip(articles, found, strict=True)
+        ]
+
+    def probabilities(
+        self, articles: Sequence[Sequence[str]], progress: Callable[[int, int], None] | None = None
+    ) -> list[Floats]:
+        """Return for each article, given as its sentences, an array [sentences, labels] of calibrated probabilities.
+
+        Lines that plainly are furniture get their label with certainty, if the scheme has one; the model never sees them.
+        """
+        furniture = self.scheme.furniture_label
+        known = [find_furniture(texts) if furniture else [not text.strip() for text in texts] for texts in articles]
+        shown = [[t for t, f in zip(texts, flags, strict=True) if not f] for texts, flags in zip(articles, known, strict=True)]
+        results = []
+        for flags, logits in zip(known, self.logits(shown, progress), strict=True):
+            rows = np.full((len(flags), len(self.scheme.names)), 1 / len(self.scheme.names))
+            if furniture:
+                rows[:] = np.eye(len(self.scheme.names))[self.scheme.label2id[furniture]]
+            rows[~np.array(flags, dtype=bool)] = softmax(logits)
+            results.append(rows)
+        return results
+
+    def logits(self, articles: Sequence[Sequence[str]], progress: Callable[[int, int], None] | None = None) -> list[Floats]:
+        """Return for each article an array [sentences, labels] of the model's raw scores, every sentence shown to it."""
+        import torch
+
+        rows = [(number, row) for number, texts in enumerate(articles) for row in self._encode(texts)]
+        results: list[Floats] = [np.zeros((len(texts), len(self.scheme.names))) for texts in articles]
+        done, total = 0, sum(map(len, articles))
+        with torch.inference_mode():
+            for batch in _batches(rows):
+                inputs = collate([row for _, row in batch], None, self.tokenizer.pad_token_id)
+                found = self.model(**{key: value.to(self.model.device) for key, value in inputs.items()}).logits
+                for (number, row), scores in zip(batch, found.float().cpu().numpy(), strict=True):
+                    results[number][row.targets] = scores[: len(row.targets)] if scores.ndim == 2 else scores
+                    done += len(row.targets)
+                if progress:
+                    progress(done, total)
+        return results
+
+    def _encode(self, texts: Sequence[str]) -> list[ModelInput]:
+        context = getattr(self.model.config, "context", "single")
+        return encode_article(texts, self.tokenizer, context, self.tokenizer.model_max_length)
+
+    def _prediction(self, row: Floats) -> Prediction:
+        best = int(row.argmax())
+        return Prediction(
+            label=self.scheme.names[best],
+            probability=round(float(row[best]), 4),
+            probabilities={name: round(float(p), 4) for name, p in zip(self.scheme.names, row, strict=True)},
+            abstained=bool(row[best] < getattr(self.model.config, "abstain_below", 0.0)),
+        )
+
+
+def sentences_of(article: Article) -> list[Sentence]:
+    """Split an article, or say that there is nothing to split.
+
+    Raises:
+        ArticleError: no line of it holds a word of article text.
+    """
+    sentences = split(article)
+    if all(find_furniture([sentence.text for sentence in sentences])):
+        raise ArticleError(f"{article.id}: has no sentence of article text, only page furniture or signs; check the file")
+    return sentences
+
+
+def _batches(rows: list[tuple[int, ModelInput]]) -> Iterator[list[tuple[int, ModelInput]]]:
+    """Group inputs of similar length, longest first, up to BATCH_TOKENS padded tokens."""
+    ordered = sorted(rows, key=lambda item: -item[1].length)
+    batch: list[tuple[int, ModelInput]] = []
+    for item in ordered:
+        if batch and (len(batch) + 1) * batch[0][1].length > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""One verb each, run as `python -m scripts.NAME`."""

@@ -1,0 +1,115 @@
+"""Annotations → `datasets.DatasetDict`, split by event: `load_splits(config, scheme)`.
+
+Outlets copy each other, so a sentence of an event must never be in two splits: whole events are dealt out.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+
+from labels.annotations import ARTICLES, SENTENCES, AnnotatedArticle, read_corpus
+from labels.errors import AnnotationError
+from labels.scheme import LabelScheme
+from models.contexts import ModelInput, collate, encode_article
+from train.config import DataConfig
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+SPLITS = ("train", "validation", "test")
+
+
+def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
+    """Read the corpora and deal their events out; a row is an article with its sentences.
+
+    Columns: article, event, outlet, kind (text); texts, labels (class ids), inherited (bool), one entry a sentence.
+
+    Raises:
+        AnnotationError: a corpus is broken, names an article twice, or has too few events to split.
+    """
+    articles = [article for folder in config.corpora for article in read_corpus(folder, scheme)]
+    names = [a.article.id for a in articles]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise AnnotationError(f"article {twice!r} stands in two corpora; leave one of them out of data.corpora")
+    dealt = _deal(articles, config)
+    features = Features(
+        {name: Value("string") for name in ("article", "event", "outlet", "kind")}
+        | {
+            "texts": List(Value("string")),
+            "labels": List(ClassLabel(names=list(scheme.names))),
+            "inherited": List(Value("bool")),
+        }
+    )
+    return DatasetDict(
+        {
+            name: Dataset.from_list([_row(a, scheme) for a in articles if dealt[a.event] == name], features=features)
+            for name in SPLITS
+        }
+    )
+
+
+def describe_split(splits: DatasetDict, config: DataConfig) -> str:
+    """Return the split as JSON text: which events are where, and the digest of the corpora it was made from."""
+    digest = hashlib.sha256()
+    for folder in config.corpora:
+        for name in (ARTICLES, SENTENCES):
+            digest.update((Path(folder) / name).read_bytes())
+    digest.update(config.scheme.read_bytes())
+    events = {name: sorted(set(splits[name]["event"])) for name in SPLITS}
+    return json.dumps({"data_sha256": digest.hexdigest(), **events}, indent=1, ensure_ascii=False) + "\n"
+
+
+def encode_split(dataset: Dataset, tokenizer: "PreTrainedTokenizerBase", context: str, max_length: int) -> Dataset:
+    """Turn articles into model inputs: columns input_ids, slots, targets, labels, length; a row as in models.contexts."""
+    rows = [
+        {"input_ids": row.input_ids, "slots": row.slots, "targets": row.targets, "length": row.length}
+        | {"labels": [article["labels"][target] for target in row.targets]}
+        for article in dataset
+        for row in encode_article(article["texts"], tokenizer, context, max_length)
+    ]
+    return Dataset.from_list(rows)
+
+
+def collate_rows(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, "torch.Tensor"]:
+    """Make a training batch of encoded rows."""
+    inputs = [ModelInput(row["input_ids"], row["slots"], row["targets"]) for row in rows]
+    return collate(inputs, [row["labels"] for row in rows], pad_id)
+
+
+def _row(annotated: AnnotatedArticle, scheme: LabelScheme) -> dict[str, Any]:
+    return {
+        "article": annotated.article.id,
+        "event": annotated.event,
+        "outlet": annotated.article.outlet or "",
+        "kind": annotated.kind,
+        "texts": [labeled.sentence.text for labeled in annotated.sentences],
+        "labels": [scheme.label2id[labeled.label] for labeled in annotated.sentences],
+        "inherited": [labeled.inherited for labeled in annotated.sentences],
+    }
+
+
+def _deal(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:
+    """Give every event a split, by shares of the number of events."""
+    from sklearn.model_selection import GroupShuffleSplit
+
+    events = sorted({article.event for article in articles})
+    test = max(1, round(len(events) * config.test_size))
+    validation = max(1, round(len(events) * config.validation_size))
+    if len(events) - test - validation < 1:
+        raise AnnotationError(
+            f"{', '.join(map(str, config.corpora))}: {len(events)} event(s) cannot be split into three; "
+            "annotate more events, or name the event of each article"
+        )
+    shuffled = GroupShuffleSplit(1, test_size=test + validation, random_state=config.split_seed)
+    train, held_out = next(shuffled.split(events, groups=events))
+    return (
+        {events[number]: "train" for number in train}
+        | {events[number]: "test" for number in held_out[:test]}
+        | {events[number]: "validation" for number in held_out[test:]}
+    )

@@ -1,0 +1,140 @@
+"""Score a tagger on a split: `evaluate_tagger(tagger, splits, config)` → Evaluation."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+
+from labels.scheme import LabelScheme
+from models.calibration import Floats, Ints
+from models.tagger import Tagger
+from train.baselines import baseline_predictions
+from train.config import TrainConfig
+from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores on the test split; intervals are 95%, by bootstrap over articles.
+
+    Attributes:
+        n: test sentences; articles and events likewise.
+        inherited: scores on claims attributed only by another sentence, explicitly attributed claims left out.
+        kept: share, accuracy and threshold of the predictions in which the model does not abstain.
+        baselines: for each, accuracy, macro F1 with interval and F1 of each label, on the same sentences.
+    """
+
+    n: int
+    articles: int
+    events: int
+    accuracy: float
+    macro_f1: float
+    macro_f1_interval: list[float]
+    per_label: dict[str, dict[str, Any]]
+    ece: float
+    inherited: dict[str, Any]
+    kept: dict[str, float]
+    confusion: list[list[int]]
+    baselines: dict[str, dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def evaluate_tagger(
+    tagger: Tagger, splits: DatasetDict, config: TrainConfig
+) -> tuple[Evaluation, list[dict[str, Any]], Floats]:
+    """Return the scores, the test predictions as rows, and the test probabilities [sentences, labels]."""
+    scheme, test = tagger.scheme, splits["test"]
+    probabilities = np.concatenate(tagger.probabilities(test["texts"]))
+    gold = np.concatenate([np.array(row) for row in test["labels"]])
+    predicted = probabilities.argmax(axis=1)
+    article_of = np.repeat(np.arange(len(test)), [len(row) for row in test["labels"]])
+    scores = _scorer(gold, article_of, scheme, config)
+    threshold = float(getattr(tagger.model.config, "abstain_below", 0.0))
+    kept = probabilities.max(axis=1) >= threshold
+    evaluation = Evaluation(
+        n=len(gold),
+        articles=len(test),
+        events=len(set(test["event"])),
+        **scores(predicted),
+        ece=METRICS["ece"]().compute(predictions=probabilities, references=gold)["ece"],
+        inherited=_inherited(test, gold, predicted, scheme),
+        kept={
+            "threshold": threshold,
+            "share": float(kept.mean()),
+            "accuracy": float((predicted == gold)[kept].mean()) if kept.any() else 0.0,
+        },
+        confusion=confusion_matrix(gold, predicted, len(scheme.names)).tolist(),
+        baselines={name: scores(guess) for name, guess in baseline_predictions(splits, config.seed).items()},
+    )
+    return evaluation, list(_rows(test, gold, probabilities, scheme)), probabilities
+
+
+def score_predictions(gold: Ints, predicted: Ints, scheme: LabelScheme) -> dict[str, Any]:
+    """Return accuracy, macro F1 over article labels and the scores of each label."""
+    given = {"predictions": predicted, "references": gold}
+    article_ids = [scheme.label2id[name] for name in scheme.article_labels]
+    per_label = METRICS["per_label"]().compute(**given, labels=list(scheme.id2label))["per_label"]
+    return {
+        **METRICS["accuracy"]().compute(**given),
+        **METRICS["macro_f1"]().compute(**given, labels=article_ids),
+        "per_label": {scheme.names[label]: scores for label, scores in per_label.items()},
+    }
+
+
+def _scorer(gold: Ints, article_of: Ints, scheme: LabelScheme, config: TrainConfig) -> Callable[[Ints], dict[str, Any]]:
+    """Return a function from predictions to accuracy, macro F1 and per-label scores, with intervals."""
+    size = len(scheme.names)
+    article_ids = [scheme.label2id[name] for name in scheme.article_labels]
+
+    def scores(predicted: Ints) -> dict[str, Any]:
+        confusions = np.stack(
+            [
+                confusion_matrix(gold[article_of == a], predicted[article_of == a], size)
+                for a in range(int(article_of.max()) + 1)
+            ]
+        )
+        intervals = bootstrap(confusions, article_ids, config.evaluation.bootstrap_samples, config.seed)
+        found = score_predictions(gold, predicted, scheme)
+        for label, name in scheme.id2label.items():
+            found["per_label"][name]["f1_interval"] = intervals[str(label)]
+        return found | {"macro_f1_interval": intervals["macro_f1"]}
+
+    return scores
+
+
+def _inherited(test: Dataset, gold: Ints, predicted: Ints, scheme: LabelScheme) -> dict[str, Any]:
+    """Score the sentences marked inherited against all of other labels; the same label's other sentences are left out."""
+    marked = np.concatenate([np.array(row, dtype=bool) for row in test["inherited"]])
+    if not marked.any():
+        return {}
+    label = int(np.bincount(gold[marked]).argmax())
+    considered = marked | (gold != label)
+    confusion = confusion_matrix((gold == label)[considered] * 1, (predicted == label)[considered] * 1, 2)
+    hits = int(confusion[1, 1])
+    return {
+        "label": scheme.names[label],
+        "n": int((marked & (gold == label)).sum()),
+        "precision": hits / max(1, int(confusion[:, 1].sum())),
+        "recall": hits / max(1, int(confusion[1].sum())),
+        "f1": float(f1_of(confusion)[1]),
+    }
+
+
+def _rows(test: Dataset, gold: Ints, probabilities: Floats, scheme: LabelScheme) -> Iterator[dict[str, Any]]:
+    position = 0
+    for article in test:
+        for index, text in enumerate(article["texts"]):
+            row = probabilities[position]
+            yield {
+                "article": article["article"],
+                "index": index,
+                "text": text,
+                "label": scheme.names[int(gold[position])],
+                "predicted": scheme.names[int(row.argmax())],
+                "probability": round(float(row.max()), 4),
+            }
+            position += 1

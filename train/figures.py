@@ -1,0 +1,57 @@
+"""Pictures of an evaluation as PNG: `confusion_png`, `reliability_png`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labels.scheme import LabelScheme
+from models.calibration import Floats, Ints
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def confusion_png(confusion: list[list[int]], scheme: LabelScheme, path: Path) -> None:
+    """Draw counts [gold, predicted]; the shade is the share of the gold label."""
+    counts = np.array(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = _figure(len(counts) * 1.1 + 1.6, len(counts) * 0.9 + 1.4)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    titles = [label.title for label in scheme.labels]
+    axes.set_xticks(range(len(titles)), titles, rotation=25, ha="right")
+    axes.set_yticks(range(len(titles)), titles)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("annotated")
+    for row, column in np.ndindex(*counts.shape):
+        shade = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}\n{shares[row, column]:.0%}", ha="center", va="center", color=shade)
+    _save(figure, path)
+
+
+def reliability_png(probabilities: Floats, gold: Ints, path: Path, bins: int = 10) -> None:
+    """Draw accuracy against probability of the top label, with the number of sentences in each bin."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == gold
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    filled = [b for b in range(bins) if (which == b).any()]
+    figure, axes = _figure(5, 4.4)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--", label="perfectly calibrated")
+    accuracy = [right[which == b].mean() for b in filled]
+    axes.bar([(b + 0.5) / bins for b in filled], accuracy, width=0.9 / bins, color="#1d5fa8", alpha=0.75)
+    for b, height in zip(filled, accuracy, strict=True):
+        axes.text((b + 0.5) / bins, height + 0.01, str((which == b).sum()), ha="center", fontsize=8)
+    axes.set(xlim=(0, 1), ylim=(0, 1.08), xlabel="probability of the predicted label", ylabel="share that is right")
+    axes.legend(loc="upper left", frameon=False, fontsize=8)
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure  # no pyplot: no display, no global state
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    figure.savefig(path, dpi=120, metadata={"Software": None})

@@ -1,0 +1,229 @@
+"""Train, evaluate and publish one run: `train(config)` → the artefact folder.
+
+Work is done in `.NAME.run` beside the artefact and renamed to NAME when all of it is there, so NAME is always whole. An
+interrupted run goes on from its last checkpoint; a finished one is repeated only if config or annotations changed, or `fresh`.
+"""
+
+import json
+import os
+import resource
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import DatasetDict
+from safetensors import SafetensorError
+from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers.trainer_utils import set_seed
+
+from labels.errors import ConfigError, OutputError, write_whole, writing
+from labels.scheme import LabelScheme, load_scheme
+from models.backbones import locate_backbone
+from models.calibration import Ints, choose_threshold, fit_temperature, fold_temperature
+from models.card import write_card
+from models.classifier import build_classifier, save_classifier
+from models.contexts import IGNORED
+from models.tagger import Tagger
+from train.config import TrainConfig
+from train.data import collate_rows, describe_split, encode_split, load_splits
+from train.evaluation import Evaluation, evaluate_tagger, score_predictions
+from train.figures import confusion_png, reliability_png
+from train.progress import ProgressReport, say
+
+CONFIG, SPLIT, METRICS, TRAINING = "train_config.yaml", "split.json", "metrics.json", "training.json"
+WEIGHTS = "model.safetensors"
+CHECKPOINT_PARTS = ("trainer_state.json", "model.safetensors", "optimizer.pt", "scheduler.pt")
+IS_MAIN = os.environ.get("RANK", "0") == "0"  # torchrun starts one process a rank; the first one writes
+
+
+def train(config: TrainConfig, *, fresh: bool = False) -> Path:
+    """Run a config from annotations to the artefact folder `output_dir/name`.
+
+    Raises:
+        UserError: data, backbone or output place are not as the config says.
+        KeyboardInterrupt: the run was stopped; the same call goes on from the last checkpoint.
+    """
+    scheme = load_scheme(config.data.scheme)
+    splits = load_splits(config.data, scheme)
+    record = {CONFIG: config.to_yaml(), SPLIT: describe_split(splits, config.data)}
+    final, run = config.output_dir / config.name, config.output_dir / f".{config.name}.run"
+    if not fresh and _same(final, record) and (final / METRICS).is_file():
+        say(f"{final} is already trained with this config and these annotations; --fresh trains it anew")
+        return final
+    backbone = locate_backbone(config.model.backbone, config.model.backbone_sha256)
+    arguments = _arguments(config, run)
+    try:
+        with writing(run):
+            with arguments.main_process_first(local=False):
+                _open_run(run, record, discard=fresh and IS_MAIN)
+            if not (run / WEIGHTS).is_file():
+                _fit(config, scheme, splits, backbone, arguments, run)
+            if IS_MAIN:
+                _evaluate(config, splits, run)
+                _publish(run, final)
+    except SafetensorError as error:
+        raise OutputError(f"{run}: the weights cannot be written: {error}; free some space and run again") from error
+    return final
+
+
+def _same(folder: Path, record: dict[str, str]) -> bool:
+    return all((folder / name).is_file() and (folder / name).read_text("utf-8") == text for name, text in record.items())
+
+
+def _open_run(run: Path, record: dict[str, str], discard: bool) -> None:
+    """Make the run folder; what is left in it of another config or other annotations is of no use and goes."""
+    if run.exists() and (discard or not _same(run, record)):
+        say(f"{run}: removing an interrupted run {'(--fresh)' if discard else 'of another config or other annotations'}")
+        shutil.rmtree(run)
+    run.mkdir(parents=True, exist_ok=True)
+    for name, text in record.items():
+        write_whole(run / name, text)
+
+
+def _arguments(config: TrainConfig, run: Path) -> TrainingArguments:
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run / "logs"))
+    defaults: dict[str, Any] = {
+        "per_device_train_batch_size": 32,
+        "per_device_eval_batch_size": 64,
+        "train_sampling_strategy": "group_by_length",
+        "dataloader_pin_memory": False,
+        "logging_strategy": "epoch",
+        "report_to": "none",
+        "ddp_find_unused_parameters": config.model.context != "single",
+        "disable_tqdm": True,
+    }
+    try:
+        return TrainingArguments(
+            **defaults | config.training,
+            output_dir=str(run / "checkpoints"),
+            eval_strategy="epoch",
+            save_strategy="epoch",
+            save_total_limit=1,
+            load_best_model_at_end=True,
+            metric_for_best_model="macro_f1",
+            restore_callback_states_from_checkpoint=True,
+            remove_unused_columns=False,
+            label_names=["labels"],
+            seed=config.seed,
+            data_seed=config.seed,
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"training: {' '.join(str(error).split())}") from error
+
+
+def _fit(
+    config: TrainConfig, scheme: LabelScheme, splits: DatasetDict, backbone: str, arguments: TrainingArguments, run: Path
+) -> None:
+    """Fine-tune, resuming if there is a checkpoint, and save the best epoch's weights."""
+    set_seed(config.seed)
+    model, tokenizer = build_classifier(
+        backbone, scheme, config.model.context, config.model.max_length, config.model.freeze_word_embeddings
+    )
+    encoded = {
+        name: encode_split(splits[name], tokenizer, config.model.context, config.model.max_length)
+        for name in ("train", "validation")
+    }
+    trainer = Trainer(
+        model,
+        arguments,
+        data_collator=partial(collate_rows, pad_id=tokenizer.pad_token_id),
+        train_dataset=encoded["train"],
+        eval_dataset=encoded["validation"],
+        compute_loss_func=_loss(config, splits, scheme, model),
+        compute_metrics=partial(_scores, scheme=scheme),
+        callbacks=[EarlyStoppingCallback(config.evaluation.patience), ProgressReport()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = _last_checkpoint(run / "checkpoints")
+    if IS_MAIN:
+        sentences = sum(map(len, splits["train"]["texts"]))
+        say(f"training {config.name} on {sentences} sentences" + (f", going on from {checkpoint.name}" if checkpoint else ""))
+    start = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not IS_MAIN:
+        return
+    facts = {
+        "seconds": round(time.monotonic() - start, 1),
+        "epochs": round(trainer.state.epoch or 0, 2),
+        "resumed": checkpoint is not None,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "processes": arguments.world_size,
+        "threads": torch.get_num_threads(),
+        "device": str(arguments.device),
+    }
+    write_whole(run / TRAINING, json.dumps(facts, indent=1) + "\n")
+    save_classifier(model, tokenizer, config.data.scheme, run)
+
+
+def _loss(config: TrainConfig, splits: DatasetDict, scheme: LabelScheme, model: PreTrainedModel) -> Callable[..., torch.Tensor]:
+    """Return cross-entropy over the labelled sentences of a batch, weighted by label if the config says so."""
+    counts = np.bincount([label for row in splits["train"]["labels"] for label in row], minlength=len(scheme.names))
+    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[config.model.class_weights]
+    weights = torch.tensor((counts.sum() / np.maximum(counts, 1) / len(counts)) ** power, dtype=torch.float32)
+    smoothing = float(config.training.get("label_smoothing_factor", 0.0))
+
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:
+        total = torch.nn.functional.cross_entropy(
+            outputs.logits.flatten(0, -2),
+            labels.flatten(),
+            weights.to(labels.device),
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=smoothing,
+        )
+        return total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
+
+    return loss
+
+
+def _scores(outcome: EvalPrediction, scheme: LabelScheme) -> dict[str, float]:
+    """Score one evaluation of the Trainer: logits [rows, (sentences,) labels] against labels [rows, (sentences)]."""
+    logits, labels = np.asarray(outcome.predictions), np.asarray(outcome.label_ids)
+    labelled = labels != IGNORED
+    found = score_predictions(labels[labelled], logits[labelled].argmax(axis=-1), scheme)
+    return {name: value for name, value in found.items() if isinstance(value, float)}
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    """Return the last checkpoint that was written to its end."""
+    whole = [path for path in folder.glob("checkpoint-*") if all((path / part).is_file() for part in CHECKPOINT_PARTS)]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> Evaluation:
+    """Calibrate on validation, then score on test what a plain load of the folder gives; write it all into the folder."""
+    tagger = Tagger.load(run)
+    validation = splits["validation"]
+    gold: Ints = np.concatenate([np.array(row) for row in validation["labels"]])
+    temperature = fit_temperature(np.concatenate(tagger.logits(validation["texts"])), gold)
+    fold_temperature(tagger.model, temperature)
+    probabilities = np.concatenate(tagger.probabilities(validation["texts"]))
+    tagger.model.config.abstain_below = choose_threshold(probabilities, gold, config.evaluation.kept_precision)
+    save_classifier(tagger.model, tagger.tokenizer, config.data.scheme, run)
+    evaluation, rows, test_probabilities = evaluate_tagger(Tagger.load(run), splits, config)
+    test_gold: Ints = np.concatenate([np.array(row) for row in splits["test"]["labels"]])
+    confusion_png(evaluation.confusion, tagger.scheme, run / "confusion.png")
+    reliability_png(test_probabilities, test_gold, run / "reliability.png")
+    write_whole(run / "predictions.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    facts = json.loads((run / TRAINING).read_text("utf-8"))
+    metrics = {"validation_macro_f1": score_predictions(gold, probabilities.argmax(axis=1), tagger.scheme)["macro_f1"]}
+    metrics |= {"test": evaluation.as_dict(), "temperature": temperature, "training": facts}
+    write_card(run, tagger.scheme, config.model_dump(mode="json"), metrics)
+    write_whole(run / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
+    return evaluation
+
+
+def _publish(run: Path, final: Path) -> None:
+    """Give the finished run its name; the artefact that had it before goes last."""
+    shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    run.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
