@@ -7,6 +7,18 @@ Importing this package does not import torch: that happens when a model is loade
 Heavy imports therefore stand in the functions that need them, here and in `train`.
 """
 
-from models.tagger import Prediction, TaggedArticle, Tagger
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.tagger import Prediction, TaggedArticle, Tagger
 
 __all__ = ["Prediction", "TaggedArticle", "Tagger"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the tagger when it is asked for: not even numpy is needed to print a help text."""
+    if name not in __all__:
+        raise AttributeError(f"module 'models' has no attribute {name!r}")
+    from models import tagger
+
+    return getattr(tagger, name)

@@ -96,7 +96,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         values = OmegaConf.to_container(merged, resolve=True)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such config; see the YAML files in configs/") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException, TypeError, ValueError) as error:
         raise ConfigError(f"{path}: not a readable YAML config: {' '.join(str(error).split())}") from error
     try:
         config = TrainConfig.model_validate(values)
