@@ -211,7 +211,7 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_resumes_to_the_same_result(tiny_co
 
 def test_torchrun_gives_the_same_within_noise(tiny_config: Path, artefact: Path, tmp_path: Path):
     """Two processes with half the batch each take the same steps on the same number of sentences."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "-m", "train"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "train"]
     overrides = [f"output_dir={tmp_path}", "name=two", "training.per_device_train_batch_size=16"]
     done = subprocess.run(
         [*command, str(tiny_config), *overrides],

@@ -86,7 +86,7 @@ def _open_run(run: Path, record: dict[str, str], discard: bool) -> None:
 
 
 def _arguments(config: TrainConfig, run: Path) -> TrainingArguments:
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run / "logs"))
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(run / "logs")
     defaults: dict[str, Any] = {
         "per_device_train_batch_size": 32,
         "per_device_eval_batch_size": 64,
