@@ -60,7 +60,8 @@ def train(config: TrainConfig, *, fresh: bool = False) -> Path:
     try:
         with writing(run):
             with arguments.main_process_first(local=False):
-                _open_run(run, record, discard=fresh and IS_MAIN)
+                if IS_MAIN:
+                    _open_run(run, record, discard=fresh)
             if not (run / WEIGHTS).is_file():
                 _fit(config, scheme, splits, backbone, arguments, run)
             if IS_MAIN:
