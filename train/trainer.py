@@ -97,6 +97,9 @@ def _arguments(config: TrainConfig, run: Path) -> TrainingArguments:
         "report_to": "none",
         "ddp_find_unused_parameters": config.model.context != "single",
         "disable_tqdm": True,
+        # Said outright, or torchrun's processes never meet on a machine without an accelerator.
+        "use_cpu": not torch.accelerator.is_available(),
+        "ddp_backend": None if torch.accelerator.is_available() else "gloo",
     }
     try:
         return TrainingArguments(
