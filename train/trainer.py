@@ -99,7 +99,6 @@ def _arguments(config: TrainConfig, run: Path) -> TrainingArguments:
         "disable_tqdm": True,
         # Said outright, or torchrun's processes never meet on a machine without an accelerator.
         "use_cpu": not torch.accelerator.is_available(),
-        "ddp_backend": None if torch.accelerator.is_available() else "gloo",
     }
     try:
         return TrainingArguments(
