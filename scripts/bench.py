@@ -9,6 +9,7 @@ same batch size, the same number of threads; runs alternate and the best of each
 
 import argparse
 import itertools
+import os
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ def main() -> int:
 
 
 def _run(model: Path) -> int:
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from labels.scheme import load_scheme
     from models import Tagger
     from train.config import load_config
