@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from datasets import DatasetDict
 from safetensors import SafetensorError
-from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers import EarlyStoppingCallback, EvalPrediction, PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import set_seed
 
 from labels.errors import ConfigError, OutputError, write_whole, writing
@@ -31,13 +31,13 @@ from models.contexts import IGNORED
 from models.tagger import Tagger
 from train.config import TrainConfig
 from train.data import collate_rows, describe_split, encode_split, load_splits
-from train.evaluation import Evaluation, evaluate_tagger, score_predictions
+from train.evaluation import evaluate_tagger, score_predictions
 from train.figures import confusion_png, reliability_png
 from train.progress import ProgressReport, say
 
 CONFIG, SPLIT, METRICS, TRAINING = "train_config.yaml", "split.json", "metrics.json", "training.json"
 WEIGHTS = "model.safetensors"
-CHECKPOINT_PARTS = ("trainer_state.json", "model.safetensors", "optimizer.pt", "scheduler.pt")
+CHECKPOINT_PARTS = ("trainer_state.json", WEIGHTS, "optimizer.pt", "scheduler.pt")
 IS_MAIN = os.environ.get("RANK", "0") == "0"  # torchrun starts one process a rank; the first one writes
 
 
@@ -137,7 +137,7 @@ def _fit(
         data_collator=partial(collate_rows, pad_id=tokenizer.pad_token_id),
         train_dataset=encoded["train"],
         eval_dataset=encoded["validation"],
-        compute_loss_func=_loss(config, splits, scheme, model),
+        compute_loss_func=_loss(config, splits, scheme),
         compute_metrics=partial(_scores, scheme=scheme),
         callbacks=[EarlyStoppingCallback(config.evaluation.patience), ProgressReport()],
     )
@@ -163,7 +163,7 @@ def _fit(
     save_classifier(model, tokenizer, config.data.scheme, run)
 
 
-def _loss(config: TrainConfig, splits: DatasetDict, scheme: LabelScheme, model: PreTrainedModel) -> Callable[..., torch.Tensor]:
+def _loss(config: TrainConfig, splits: DatasetDict, scheme: LabelScheme) -> Callable[..., torch.Tensor]:
     """Return cross-entropy over the labelled sentences of a batch, weighted by label if the config says so."""
     counts = np.bincount([label for row in splits["train"]["labels"] for label in row], minlength=len(scheme.names))
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[config.model.class_weights]
@@ -198,7 +198,7 @@ def _last_checkpoint(folder: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> Evaluation:
+def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> None:
     """Calibrate on validation, then score on test what a plain load of the folder gives; write it all into the folder."""
     tagger = Tagger.load(run)
     validation = splits["validation"]
@@ -218,7 +218,6 @@ def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> Evaluation
     metrics |= {"test": evaluation.as_dict(), "temperature": temperature, "training": facts}
     write_card(run, tagger.scheme, config.model_dump(mode="json"), metrics)
     write_whole(run / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
-    return evaluation
 
 
 def _publish(run: Path, final: Path) -> None:
