@@ -2,11 +2,12 @@
 
 A corpus is a folder with two JSONL files:
 
-    articles.jsonl    {"id", "event", "kind", "outlet", "title", "published", "url", "text"}           a line an article
-    sentences.jsonl   {"article", "index", "start", "end", "text", "label", "inherited", "votes", "spans"}   a line a sentence
+    articles.jsonl    {"id", "event", "kind", "topic", "split", "outlet", "title", "published", "url", "text"}   one an article
+    sentences.jsonl   {"article", "index", "start", "end", "text", "label", "inherited", "votes", "spans"}   one a sentence
 
-`event` names the story that several outlets cover: data is split by it. `votes` keeps what each annotator said, with the
-annotator's pseudonym and kind (person or model). `inherited` marks a claim whose source stands in another sentence.
+`event` names the story that several outlets cover: data is split by it. `split` fixes where an article goes (train,
+validation or test); null leaves that to the training. `votes` keeps what each annotator said, with the annotator's pseudonym,
+kind (person or model) and, of an adjudicator, the reason. `inherited` marks a claim whose source stands in another sentence.
 """
 
 import json
@@ -21,16 +22,17 @@ from labels.errors import AnnotationError, ArticleError, write_whole
 from labels.scheme import LabelScheme
 
 ARTICLES, SENTENCES = "articles.jsonl", "sentences.jsonl"
-ANNOTATOR_KINDS = ("person", "model")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotator's vote on one sentence; `kind` is person or model."""
+    """One annotator's vote on one sentence; `kind` is person or model, `reason` a word or two of an adjudicator's."""
 
     annotator: str
     kind: str
     label: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,19 @@ class LabeledSentence:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedArticle:
-    """An article, the event it reports, its kind of text (wire, tabloid, …), and its labelled sentences in order."""
+    """An article, the event it reports, its kind of text (wire, tabloid, …), and its labelled sentences in order.
+
+    Attributes:
+        topic: what the event is about (strike, court, …); empty if nobody said.
+        split: train, validation or test if the corpus fixes it, else None.
+    """
 
     article: Article
     event: str
     kind: str
     sentences: tuple[LabeledSentence, ...]
+    topic: str = ""
+    split: str | None = None
 
 
 def adjudicate(votes: Iterable[Annotation]) -> str | None:
@@ -79,13 +88,21 @@ def read_corpus(folder: Path, scheme: LabelScheme) -> list[AnnotatedArticle]:
         AnnotationError: one line naming file and line: an unknown label, offsets that do not give the sentence's text, a
             sentence of no article, a missing or repeated index, an article without sentences.
     """
-    articles: dict[str, tuple[Article, str, str]] = {}
+    articles: dict[str, tuple[Article, dict[str, Any]]] = {}
     for place, row in _rows(folder / ARTICLES):
         name, text = _need(row, "id", str, place), _need(row, "text", str, place)
         if name in articles:
             raise AnnotationError(f"{place}: article {name!r} stands there twice; give each its own id")
         meta = {key: row.get(key) for key in ("title", "outlet", "url", "published")}
-        articles[name] = (Article(name, text, **meta), str(row.get("event") or name), str(row.get("kind") or ""))
+        split = row.get("split")
+        if split is not None and split not in SPLITS:
+            raise AnnotationError(f"{place}: split {split!r} is none of {', '.join(SPLITS)} (or null, to leave it open)")
+        story = {
+            "event": str(row.get("event") or name),
+            "kind": str(row.get("kind") or ""),
+            "topic": str(row.get("topic") or ""),
+        }
+        articles[name] = (Article(name, text, **meta), story | {"split": split})
     sentences: dict[str, list[LabeledSentence]] = defaultdict(list)
     for place, row in _rows(folder / SENTENCES):
         name = _need(row, "article", str, place)
@@ -100,20 +117,41 @@ def read_corpus(folder: Path, scheme: LabelScheme) -> list[AnnotatedArticle]:
     for name in articles:
         if name not in sentences:
             raise AnnotationError(f"{folder / ARTICLES}: article {name!r} has no sentence in {SENTENCES}")
-    return [AnnotatedArticle(*articles[name], tuple(sentences[name])) for name in articles]
+    return [AnnotatedArticle(article, sentences=tuple(sentences[name]), **story) for name, (article, story) in articles.items()]
 
 
 def write_corpus(folder: Path, corpus: Sequence[AnnotatedArticle]) -> None:
     """Write a corpus; each file is there whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     articles = [
-        {"id": a.article.id, "event": a.event, "kind": a.kind, "outlet": a.article.outlet, "title": a.article.title}
-        | {"published": a.article.published, "url": a.article.url, "text": a.article.text}
+        {"id": a.article.id, "event": a.event, "kind": a.kind, "topic": a.topic, "split": a.split}
+        | {key: getattr(a.article, key) for key in ("outlet", "title", "published", "url", "text")}
         for a in corpus
     ]
     sentences = [_sentence_row(labeled) for a in corpus for labeled in a.sentences]
     for name, rows in ((SENTENCES, sentences), (ARTICLES, articles)):
         write_whole(folder / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_votes(rows: Sequence[dict[str, Any]], scheme: LabelScheme, place: str) -> tuple[Annotation, ...]:
+    """Check the votes of one sentence.
+
+    Raises:
+        AnnotationError: a vote lacks annotator, kind or label, or names a label the scheme has not.
+    """
+    try:
+        return tuple(
+            Annotation(v["annotator"], v["kind"], scheme.check(v["label"], place), str(v.get("reason") or "")) for v in rows
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AnnotationError(f"{place}: a vote needs annotator, kind and label (wrong at {error})") from error
+
+
+def vote_rows(votes: Iterable[Annotation]) -> list[dict[str, str]]:
+    """Return votes as JSON objects; a reason only where there is one."""
+    return [
+        {"annotator": v.annotator, "kind": v.kind, "label": v.label} | ({"reason": v.reason} if v.reason else {}) for v in votes
+    ]
 
 
 def _rows(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -141,14 +179,12 @@ def _sentence(row: dict[str, Any], article: Article, scheme: LabelScheme, place:
         return LabeledSentence(
             Sentence(article.id, index, start, end, text),
             scheme.check(row.get("label"), place),
-            tuple(Annotation(v["annotator"], v["kind"], scheme.check(v["label"], place)) for v in votes),
+            read_votes(votes, scheme, place),
             bool(row.get("inherited", False)),
             tuple(Span(s["start"], s["end"], s["type"]) for s in spans),
         )
     except (KeyError, TypeError) as error:
-        raise AnnotationError(
-            f"{place}: a vote needs annotator, kind and label, a span start, end and type (wrong at {error})"
-        ) from error
+        raise AnnotationError(f"{place}: a span needs start, end and type (wrong at {error})") from error
 
 
 def _sentence_row(labeled: LabeledSentence) -> dict[str, Any]:
@@ -161,6 +197,6 @@ def _sentence_row(labeled: LabeledSentence) -> dict[str, Any]:
         "text": s.text,
         "label": labeled.label,
         "inherited": labeled.inherited,
-        "votes": [{"annotator": v.annotator, "kind": v.kind, "label": v.label} for v in labeled.votes],
+        "votes": vote_rows(labeled.votes),
         "spans": [{"start": p.start, "end": p.end, "type": p.type} for p in labeled.spans],
     }

@@ -1,7 +1,4 @@
-"""Tables of the docs, made from what they describe; `make docs` writes them, `make lint` checks them.
-
-python -m scripts.tables labels|corpus|contexts|scores
-"""
+"""Tables of the docs, made from what they describe; `make docs` writes them, `make lint` checks them."""
 
 import json
 import os
@@ -11,8 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from labels.annotations import LabeledSentence, read_corpus
+from labels.agreement import agreement
+from labels.annotations import read_corpus
 from labels.scheme import load_scheme
+from labels.standoff import STANDOFF, read_labels
+from scripts.agreement import labelled_sentences
 
 CORPUS = Path("labels/corpus/fiction")
 MEASURED = Path("scripts/measured")
@@ -28,26 +28,70 @@ def label_table() -> str:
     return "\n".join(["| name | shown as | meaning | for example | key |", "|---|---|---|---|---|", *rows])
 
 
-def corpus_table() -> str:
-    """Return the corpus's counts per label and kind of text as Markdown tables."""
-    corpus, names = read_corpus(CORPUS, load_scheme()), load_scheme().names
-    counts = Counter((a.kind, s.label) for a in corpus for s in a.sentences)
-    kinds = Counter(a.kind for a in corpus)
-    lines = [f"| kind of text | articles | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
-    for kind, number in kinds.most_common():
-        lines.append(f"| {kind} | {number} | " + " | ".join(str(counts[kind, name]) for name in names) + " |")
-    totals = [str(sum(counts[kind, name] for kind in kinds)) for name in names]
-    lines.append(f"| **all** | **{len(corpus)}** | " + " | ".join(f"**{total}**" for total in totals) + " |")
-    sentences = [s for a in corpus for s in a.sentences]
-    inherited = sum(s.inherited for s in sentences)
-    agreed = sum(s.votes[0].label == s.votes[1].label for s in sentences)
-    lines += [
-        "",
-        f"{len(sentences)} sentences, {len({a.event for a in corpus})} events, "
-        f"{len({a.article.outlet for a in corpus})} outlets; "
-        f"{inherited} claims are attributed only by another sentence. "
-        f"The two passes agree on {agreed} sentences ({agreed / len(sentences):.1%}); Cohen's kappa {_kappa(sentences):.3f}.",
+def corpus_table(by: str) -> str:
+    """Return the original corpus's counts per label as a Markdown table; `by` is kind, topic or event."""
+    corpus = read_corpus(CORPUS, load_scheme())
+    return _counts([(getattr(a, by), [s.label for s in a.sentences]) for a in corpus], by)
+
+
+def real_table(by: str) -> str:
+    """Return the counts per label of the labels that stand off; `by` is corpus, split or topic."""
+    files = [(path.stem, read_labels(path, load_scheme())) for path in sorted(STANDOFF.glob("*.jsonl"))]
+    rows = [
+        (name if by == "corpus" else getattr(article, by), [row.label for row in article.rows])
+        for name, articles in files
+        for article in articles
     ]
+    return _counts(rows, by)
+
+
+def _counts(articles: Sequence[tuple[str, list[str]]], by: str) -> str:
+    """Return a table of labels from (group, labels of its sentences), an entry an article, largest group first."""
+    names = load_scheme().names
+    groups = Counter(group for group, _ in articles)
+    counts = Counter((group, label) for group, labels in articles for label in labels)
+    lines = [f"| {by} | articles | sentences | {' | '.join(names)} |", "|---|---|---|" + "---|" * len(names)]
+    for group, number in sorted(groups.items(), key=lambda item: (-item[1], item[0])):
+        of = [counts[group, name] for name in names]
+        lines.append(f"| {group} | {number} | {sum(of)} | " + " | ".join(map(str, of)) + " |")
+    totals = [sum(counts[group, name] for group in groups) for name in names]
+    lines.append(f"| **all** | **{len(articles)}** | **{sum(totals)}** | " + " | ".join(f"**{t}**" for t in totals) + " |")
+    return "\n".join(lines)
+
+
+def corpus_facts() -> str:
+    """Return the sizes of both corpora in a sentence each."""
+    scheme = load_scheme()
+    corpus = read_corpus(CORPUS, scheme)
+    sentences = [s for a in corpus for s in a.sentences]
+    real = [(path.stem, a) for path in sorted(STANDOFF.glob("*.jsonl")) for a in read_labels(path, scheme)]
+    rows = [row for _, a in real for row in a.rows]
+    outlets: dict[tuple[str, str], set[str]] = {}
+    for name, a in real:
+        outlets.setdefault((name, a.event), set()).add(a.outlet)
+    return (
+        f"The original corpus: {len(sentences)} sentences in {len(corpus)} articles "
+        f"by {len({a.article.outlet for a in corpus})} outlets about {len({a.event for a in corpus})} events "
+        f"of {len({a.topic for a in corpus})} topics; "
+        f"{sum(s.inherited for s in sentences)} claims are attributed only by another sentence.\n\n"
+        f"The real articles: {len(rows)} sentences in {len(real)} articles about {len(outlets)} events, "
+        f"{sum(len(names) > 1 for names in outlets.values())} of them by at least two outlets; "
+        f"{sum(row.inherited for row in rows)} claims are inherited."
+    )
+
+
+def agreement_table() -> str:
+    """Return the agreement of the two passes over each corpus."""
+    scheme = load_scheme()
+    lines = [
+        f"| corpus | annotators | sentences | same label | Cohen's κ | Krippendorff's α | {' | '.join(scheme.names)} |",
+        "|---|---|---|---|---|---|" + "---|" * len(scheme.names),
+    ]
+    for path in (CORPUS, STANDOFF):
+        for pair in agreement(labelled_sentences(path, scheme)):
+            per_label = [f"{pair.per_label.get(name, 0):.2f}" for name in scheme.names]
+            figures = [f"{pair.observed:.1%}", f"{pair.kappa:.3f}", f"{pair.alpha:.3f}", *per_label]
+            lines.append(f"| {path.name} | {pair.first}, {pair.second} | {pair.n} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
@@ -64,6 +108,43 @@ def contexts_table() -> str:
             f"| {row['context']} | {_mean(f1):.3f} ({min(f1):.3f}–{max(f1):.3f}) "
             f"| {_mean(inherited):.3f} ({min(inherited):.3f}–{max(inherited):.3f}) "
             f"| {_mean(row['seconds']):.0f} s | {_mean(row['sentences_per_second']):.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def peers_table() -> str:
+    """Return what `python -m scripts.compare_peers` measured last."""
+    rows = json.loads((MEASURED / "peers.json").read_text(encoding="utf-8"))
+    names = [name for name in load_scheme().names if name in rows[0]["per_label"]]
+    lines = [
+        f"| | macro F1 | {' | '.join(names)} | training | sentences a second | memory |",
+        "|---|---|" + "---|" * len(names) + "---|---|---|",
+    ]
+    for row in rows:
+        if "skipped" in row:
+            lines.append(f"| {row['name']} | not run here |" + " |" * (len(names) + 3))
+            continue
+        macro = "–" if row["macro_f1"] is None else f"{row['macro_f1']:.3f}"
+        per_label = " | ".join(f"{row['per_label'][name]:.2f}" if name in row["per_label"] else "–" for name in names)
+        cost = f"{row['training_seconds']:.0f} s | {row['sentences_per_second']:.0f} | {row['memory_mb']} MB"
+        lines.append(f"| {row['name'].replace('_', ' ')} | {macro} | {per_label} | {cost} |")
+    return "\n".join(lines)
+
+
+def learning_table() -> str:
+    """Return what `python -m scripts.learning_curve` measured last."""
+    rows = json.loads((MEASURED / "learning.json").read_text(encoding="utf-8"))
+    names = list(rows[0]["per_label"])
+    lines = [
+        f"| trained on | sentences | macro F1 (95% interval) | {' | '.join(names)} | inherited claims | TF-IDF |",
+        "|---|---|---|" + "---|" * len(names) + "---|---|",
+    ]
+    for row in rows:
+        low, high = row["macro_f1_interval"]
+        per_label = " | ".join(f"{row['per_label'][name]:.2f}" for name in names)
+        lines.append(
+            f"| {row['trained on']} | {row['sentences']} | {row['macro_f1']:.3f} ({low:.3f}–{high:.3f}) | {per_label} "
+            f"| {row['inherited_f1']:.2f} | {row['tfidf']:.3f} |"
         )
     return "\n".join(lines)
 
@@ -96,17 +177,3 @@ def help_text(package: str) -> str:
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
-
-
-def _kappa(sentences: Sequence[LabeledSentence]) -> float:
-    first, second = ([s.votes[n].label for s in sentences] for n in (0, 1))
-    observed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
-    a, b = Counter(first), Counter(second)
-    expected = sum(a[name] * b[name] for name in a) / len(first) ** 2
-    return (observed - expected) / (1 - expected)
-
-
-TABLES = {"labels": label_table, "corpus": corpus_table, "contexts": contexts_table, "scores": scores_table}
-
-if __name__ == "__main__":
-    print(TABLES[sys.argv[1]]())

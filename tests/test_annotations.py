@@ -9,33 +9,6 @@ from labels.errors import AnnotationError
 from labels.scheme import LabelScheme
 
 
-def test_the_corpus_is_what_it_says(corpus: list[AnnotatedArticle]):
-    counts: dict[str, int] = {}
-    outlets: dict[str, set[str]] = {}
-    for article in corpus:
-        outlets.setdefault(article.event, set()).add(article.article.outlet or "")
-        for labeled in article.sentences:
-            counts[labeled.label] = counts.get(labeled.label, 0) + 1
-            assert len(labeled.votes) >= 2
-            assert adjudicate(labeled.votes) == labeled.label
-            assert not labeled.inherited or labeled.label == "quoted_claim"
-    assert len(corpus) >= 100
-    assert sum(counts.values()) >= 2000
-    assert counts["condition"] >= 200
-    assert counts["editorial_framing"] >= 250
-    assert len(outlets) >= 25
-    assert min(len(names) for names in outlets.values()) >= 3
-
-
-def test_no_sentence_stands_in_two_events(corpus: list[AnnotatedArticle]):
-    """A sentence in two events could be in train and test at once; furniture repeats by nature."""
-    seen: dict[str, str] = {}
-    for article in corpus:
-        for labeled in article.sentences:
-            if labeled.label != "skip" and len(labeled.sentence.text.split()) > 4:
-                assert seen.setdefault(labeled.sentence.text, article.event) == article.event
-
-
 def test_a_corpus_survives_writing_and_reading(corpus: list[AnnotatedArticle], scheme: LabelScheme, tmp_path: Path):
     write_corpus(tmp_path, corpus[:5])
     assert read_corpus(tmp_path, scheme) == corpus[:5]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from labels.annotations import AnnotatedArticle
+from labels.annotations import SPLITS, AnnotatedArticle, write_corpus
 from labels.articles import Article
 from labels.errors import AnnotationError, OutputError, UserError
 from labels.scheme import LabelScheme
 from models import Tagger
 from tests.conftest import ROOT, Run
 from train.config import DataConfig, load_config
-from train.data import SPLITS, describe_split, load_splits
+from train.data import describe_split, load_splits
 from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
 from train.trainer import train
 
@@ -56,6 +57,25 @@ def test_too_few_events_are_refused(small_corpus: Path, scheme: LabelScheme, tmp
         (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
     with pytest.raises(AnnotationError, match=r"1 event\(s\) cannot be split"):
         load_splits(DataConfig(corpora=(tmp_path,)), scheme)
+
+
+def test_a_split_that_corpora_fix_holds(
+    small_corpus: Path, corpus: list[AnnotatedArticle], scheme: LabelScheme, tmp_path: Path
+):
+    """Articles go where their corpus says, all others train; a corpus nobody attached is left out."""
+    fixed = {event: SPLITS[n % 3] for n, event in enumerate(sorted({a.event for a in corpus})[10:16])}
+    write_corpus(tmp_path, [replace(a, split=fixed[a.event]) for a in corpus if a.event in fixed])
+    config = DataConfig(corpora=(small_corpus,), attached=(tmp_path, tmp_path / "nobody-attached-it"))
+    splits = load_splits(config, scheme)
+    for name in ("validation", "test"):
+        assert set(splits[name]["event"]) == {event for event, split in fixed.items() if split == name}
+    assert len(set(splits["train"]["event"])) == 10 + 2
+    write_corpus(tmp_path, [replace(a, split=SPLITS[n % 2]) for n, a in enumerate(a for a in corpus if a.event in fixed)])
+    with pytest.raises(AnnotationError, match="give all its articles the same split"):
+        load_splits(config, scheme)
+    write_corpus(tmp_path, [replace(a, split="train") for a in corpus if a.event in fixed])
+    with pytest.raises(AnnotationError, match="none of their articles is for validation"):
+        load_splits(config, scheme)
 
 
 def test_metrics_are_those_of_scikit_learn_and_need_no_hub():

@@ -38,9 +38,14 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    """Which annotations, and how they are split. All shares are shares of the events."""
+    """Which annotations, and how they are split. All shares are shares of the events.
+
+    `attached` are corpora whose texts are not shipped; those that are not there are named and left out. Where corpora fix the
+    split of their articles, that split holds and all other articles are for training.
+    """
 
     corpora: tuple[Path, ...] = Field((Path("labels/corpus/fiction"),), min_length=1)
+    attached: tuple[Path, ...] = ()
     scheme: Path = Path("labels/scheme.yaml")
     validation_size: float = Field(0.15, gt=0, lt=0.5)
     test_size: float = Field(0.2, gt=0, lt=0.6)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from labels.annotations import ARTICLES, SENTENCES, AnnotatedArticle, read_corpus
+from labels.annotations import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, read_corpus
 from labels.errors import AnnotationError
 from labels.scheme import LabelScheme
 from models.contexts import ModelInput, collate, encode_article
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-SPLITS = ("train", "validation", "test")
-
 
 def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
     """Read the corpora and deal their events out; a row is an article with its sentences.
@@ -30,14 +28,15 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
     Columns: article, event, outlet, kind (text); texts, labels (class ids), inherited (bool), one entry a sentence.
 
     Raises:
-        AnnotationError: a corpus is broken, names an article twice, or has too few events to split.
+        AnnotationError: a corpus is broken, names an article twice, has too few events to split, or fixes a split that parts
+            an event or leaves one of the three empty.
     """
-    articles = [article for folder in config.corpora for article in read_corpus(folder, scheme)]
+    articles = [article for folder in corpus_folders(config) for article in read_corpus(folder, scheme)]
     names = [a.article.id for a in articles]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise AnnotationError(f"article {twice!r} stands in two corpora; leave one of them out of data.corpora")
-    dealt = _deal(articles, config)
+    dealt = _fixed(articles) if any(a.split for a in articles) else _deal(articles, config)
     features = Features(
         {name: Value("string") for name in ("article", "event", "outlet", "kind")}
         | {
@@ -54,12 +53,17 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
     )
 
 
+def corpus_folders(config: DataConfig) -> list[Path]:
+    """Return the corpora that are there: all of `corpora`, and of `attached` those whose texts somebody has attached."""
+    return [*config.corpora, *(folder for folder in config.attached if (folder / ARTICLES).is_file())]
+
+
 def describe_split(splits: DatasetDict, config: DataConfig) -> str:
     """Return the split as JSON text: which events are where, and the digest of the corpora it was made from."""
     digest = hashlib.sha256()
-    for folder in config.corpora:
+    for folder in corpus_folders(config):
         for name in (ARTICLES, SENTENCES):
-            digest.update((Path(folder) / name).read_bytes())
+            digest.update((folder / name).read_bytes())
     digest.update(config.scheme.read_bytes())
     events = {name: sorted(set(splits[name]["event"])) for name in SPLITS}
     return json.dumps({"data_sha256": digest.hexdigest(), **events}, indent=1, ensure_ascii=False) + "\n"
@@ -92,6 +96,21 @@ def _row(annotated: AnnotatedArticle, scheme: LabelScheme) -> dict[str, Any]:
         "labels": [scheme.label2id[labeled.label] for labeled in annotated.sentences],
         "inherited": [labeled.inherited for labeled in annotated.sentences],
     }
+
+
+def _fixed(articles: Sequence[AnnotatedArticle]) -> dict[str, str]:
+    """Give every event the split its corpus fixes; events without one are for training."""
+    dealt: dict[str, str] = {}
+    for article in articles:
+        split = article.split or "train"
+        if dealt.setdefault(article.event, split) != split:
+            raise AnnotationError(
+                f"event {article.event!r} stands in {dealt[article.event]} and in {split}; give all its articles the same split"
+            )
+    for name in SPLITS:
+        if name not in dealt.values():
+            raise AnnotationError(f"the corpora fix a split, but none of their articles is for {name}; attach or mark some")
+    return dealt
 
 
 def _deal(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:

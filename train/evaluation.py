@@ -21,6 +21,9 @@ class Evaluation:
 
     Attributes:
         n: test sentences; articles and events likewise.
+        most_certain: macro F1 on the 80% of sentences with the highest probability.
+        outlets: macro F1 on articles of outlets that training articles come from (seen) and on the others (unseen), each with
+            its number of sentences; empty if there is only one kind.
         inherited: scores on claims attributed only by another sentence, explicitly attributed claims left out.
         kept: share, accuracy and threshold of the predictions in which the model does not abstain.
         baselines: for each, accuracy, macro F1 with interval and F1 of each label, on the same sentences.
@@ -34,6 +37,8 @@ class Evaluation:
     macro_f1_interval: list[float]
     per_label: dict[str, dict[str, Any]]
     ece: float
+    most_certain: float
+    outlets: dict[str, dict[str, float]]
     inherited: dict[str, Any]
     kept: dict[str, float]
     confusion: list[list[int]]
@@ -61,6 +66,8 @@ def evaluate_tagger(
         events=len(set(test["event"])),
         **scores(predicted),
         ece=METRICS["ece"]().compute(predictions=probabilities, references=gold)["ece"],
+        most_certain=_macro_f1(_most_certain(probabilities, 0.8), gold, predicted, scheme),
+        outlets=_by_outlet(splits, article_of, gold, predicted, scheme),
         inherited=_inherited(test, gold, predicted, scheme),
         kept={
             "threshold": threshold,
@@ -104,6 +111,30 @@ def _scorer(gold: Ints, article_of: Ints, scheme: LabelScheme, config: TrainConf
         return found | {"macro_f1_interval": intervals["macro_f1"]}
 
     return scores
+
+
+def _macro_f1(chosen: Any, gold: Ints, predicted: Ints, scheme: LabelScheme) -> float:
+    score: float = score_predictions(gold[chosen], predicted[chosen], scheme)["macro_f1"]
+    return score
+
+
+def _most_certain(probabilities: Floats, share: float) -> Ints:
+    """Return the places of the `share` of rows with the highest top probability."""
+    order: Ints = np.argsort(-probabilities.max(axis=1), kind="stable")
+    return order[: round(len(order) * share)]
+
+
+def _by_outlet(
+    splits: DatasetDict, article_of: Ints, gold: Ints, predicted: Ints, scheme: LabelScheme
+) -> dict[str, dict[str, float]]:
+    known = set(splits["train"]["outlet"])
+    seen = np.array([outlet in known for outlet in splits["test"]["outlet"]])[article_of]
+    if seen.all() or not seen.any():
+        return {}
+    return {
+        name: {"n": int(chosen.sum()), "macro_f1": _macro_f1(chosen, gold, predicted, scheme)}
+        for name, chosen in (("seen", seen), ("unseen", ~seen))
+    }
 
 
 def _inherited(test: Dataset, gold: Ints, predicted: Ints, scheme: LabelScheme) -> dict[str, Any]:

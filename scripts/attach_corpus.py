@@ -1,0 +1,49 @@
+"""Join our labels of real articles to texts you have: a corpus folder that configs/real.yaml trains on.
+
+    python -m scripts.attach_corpus --corpus basil --from basil.jsonl
+
+The texts are JSONL, a sentence a line: {"doc", "index", "text"}; index -1 is the headline. labels/corpus/README.md says where
+each corpus comes from. Every sentence is checked against the hash its label was given for; what does not match is reported
+and left out (exit code 1), the rest is written to labels/corpus/attached/NAME.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from labels.annotations import write_corpus
+from labels.errors import CHECK_FAILED, DONE, AnnotationError, exit_code, writing
+from labels.scheme import load_scheme
+from labels.standoff import ATTACHED, STANDOFF, attach, read_labels, read_texts
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = sorted(path.stem for path in STANDOFF.glob("*.jsonl"))
+    parser.add_argument("--corpus", required=True, choices=names)
+    parser.add_argument("--from", dest="texts", required=True, type=Path, metavar="PATH")
+    parser.add_argument(
+        "--to", type=Path, default=ATTACHED, metavar="FOLDER", help=f"where corpora are put (default: {ATTACHED})"
+    )
+    arguments = parser.parse_args()
+    return exit_code(lambda: _run(arguments.corpus, arguments.texts, arguments.to))
+
+
+def _run(corpus: str, texts: Path, to: Path) -> int:
+    labelled = read_labels(STANDOFF / f"{corpus}.jsonl", load_scheme())
+    articles, faults = attach(corpus, labelled, read_texts(texts))
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if not articles:
+        raise AnnotationError(
+            f"{texts}: none of the {len(labelled)} labelled articles of {corpus} is in it; check --corpus and --from"
+        )
+    with writing(to / corpus):
+        write_corpus(to / corpus, articles)
+    attached, wanted = sum(len(a.sentences) for a in articles), sum(len(a.rows) for a in labelled)
+    print(f"{to / corpus}: {attached} of {wanted} labelled sentences in {len(articles)} of {len(labelled)} articles")
+    return DONE if attached == wanted else CHECK_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

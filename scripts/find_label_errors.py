@@ -1,0 +1,85 @@
+"""List the sentences whose label of record a model trained without them finds hard to believe.
+
+    python -m scripts.find_label_errors configs/real.yaml
+
+Confident learning: the articles are dealt into folds by event, each fold is labelled by a model trained on the others, and
+cleanlab compares these out-of-fold probabilities with the labels (Northcutt et al., Journal of Artificial Intelligence Research
+70, 2021). The suspects, worst first, go to models/artifacts/NAME-label-errors.tsv, to be read again by people. The labels stay
+as they are. Test articles are left out: they are not to be looked at.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labels.annotations import AnnotatedArticle
+from labels.errors import DONE, exit_code, write_whole
+from labels.scheme import load_scheme
+from scripts.runs import articles_of, train_on
+from train.config import TrainConfig, load_config
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for python -m train")
+    parser.add_argument("--folds", type=int, default=4)
+    arguments = parser.parse_args()
+    return exit_code(lambda: _run(load_config(arguments.config, arguments.overrides), arguments.folds))
+
+
+def _run(config: TrainConfig, folds: int) -> int:
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    scheme = load_scheme(config.data.scheme)
+    found = [row for fold in _out_of_fold(config, folds) for row in fold]
+    labels = np.array([scheme.label2id[labeled.label] for _, labeled, _ in found])
+    probabilities = np.stack([row for _, _, row in found])
+    suspects = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence")
+    quality = get_label_quality_scores(labels, probabilities)
+    lines = ["article\tindex\tlabel\tmodel\tquality\ttext"]
+    for number in suspects:
+        article, labeled, row = found[number]
+        name = scheme.names[int(row.argmax())]
+        text = " ".join(labeled.sentence.text.split())
+        lines.append(f"{article.article.id}\t{labeled.sentence.index}\t{labeled.label}\t{name}\t{quality[number]:.4f}\t{text}")
+    config.output_dir.mkdir(parents=True, exist_ok=True)
+    path = config.output_dir / f"{config.name}-label-errors.tsv"
+    write_whole(path, "\n".join(lines) + "\n")
+    print(f"{path}: {len(suspects)} of {len(labels)} sentences to read again")
+    return DONE
+
+
+def _out_of_fold(config: TrainConfig, folds: int) -> Iterator[list[tuple[AnnotatedArticle, Any, Any]]]:
+    """Yield, fold by fold, (article, labelled sentence, probabilities [labels]) of a model that never saw the event."""
+    from sklearn.model_selection import GroupKFold
+
+    from models import Tagger
+
+    corpus = [a for a in articles_of(config) if a.split != "test"]
+    dealt = GroupKFold(folds, shuffle=True, random_state=config.seed).split(corpus, groups=[a.event for a in corpus])
+    for number, (kept, held) in enumerate(dealt):
+        marked = _with_splits([corpus[i] for i in kept], [corpus[i] for i in held])
+        tagger = Tagger.load(train_on(config, f"{config.name}-fold{number}", marked))
+        articles = [corpus[i] for i in held]
+        rows = tagger.probabilities([[s.sentence.text for s in a.sentences] for a in articles])
+        yield [(a, s, p) for a, ps in zip(articles, rows, strict=True) for s, p in zip(a.sentences, ps, strict=True)]
+
+
+def _with_splits(kept: list[AnnotatedArticle], held: list[AnnotatedArticle]) -> list[AnnotatedArticle]:
+    """Mark every tenth event of the kept articles for validation, and the held-out ones as test."""
+    from dataclasses import replace
+
+    events = sorted({a.event for a in kept})
+    validation = set(events[::10])
+    marked = [replace(a, split="validation" if a.event in validation else "train") for a in kept]
+    return [*marked, *(replace(a, split="test") for a in held)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
