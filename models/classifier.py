@@ -104,7 +104,7 @@ HEADS: dict[str, Any] = {"pair": WindowClassifier, "window": WindowClassifier, "
 def build_classifier(
     backbone: str, scheme: LabelScheme, context: str, max_length: int, freeze_word_embeddings: bool
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Put a head on a pretrained encoder: a new one, unless the encoder is a `single` classifier with as many labels.
+    """Put a new head on a pretrained encoder.
 
     Raises:
         BackboneError: the encoder cannot be had from that folder or hub id, or is shorter than `max_length`.
@@ -114,7 +114,7 @@ def build_classifier(
         tokenizer = AutoTokenizer.from_pretrained(backbone)
         config = AutoConfig.from_pretrained(backbone, **labels, problem_type="single_label_classification", architectures=None)
         if context == "single":
-            model = AutoModelForSequenceClassification.from_pretrained(backbone, config=config, ignore_mismatched_sizes=True)
+            model = AutoModelForSequenceClassification.from_pretrained(backbone, config=config)
         else:
             model = HEADS[context](config)
             model.encoder = AutoModel.from_pretrained(backbone)

@@ -5,7 +5,8 @@
 Confident learning: the articles are dealt into folds by event, each fold is labelled by a model trained on the others, and
 cleanlab compares these out-of-fold probabilities with the labels (Northcutt et al., Journal of Artificial Intelligence Research
 70, 2021). The suspects, worst first, go to models/artifacts/NAME-label-errors.tsv, to be read again by people. The labels stay
-as they are. Test articles are left out: they are not to be looked at.
+as they are. Articles of the test split are left out: they are not to be looked at. Needs the optional group:
+pip install -e '.[label-errors]'
 """
 
 import argparse
@@ -17,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from labels.annotations import AnnotatedArticle
-from labels.errors import DONE, exit_code, write_whole
+from labels.errors import DONE, ConfigError, exit_code, write_whole
 from labels.scheme import load_scheme
+from labels.standoff import sentence_hash
 from scripts.runs import articles_of, train_on
 from train.config import TrainConfig, load_config
 
@@ -33,22 +35,24 @@ def main() -> int:
 
 
 def _run(config: TrainConfig, folds: int) -> int:
-    from cleanlab.filter import find_label_issues
-    from cleanlab.rank import get_label_quality_scores
-
+    try:
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError as error:
+        raise ConfigError(f"{error}; it is in an optional group: pip install -e '.[label-errors]'") from error
     scheme = load_scheme(config.data.scheme)
     found = [row for fold in _out_of_fold(config, folds) for row in fold]
     labels = np.array([scheme.label2id[labeled.label] for _, labeled, _ in found])
     probabilities = np.stack([row for _, _, row in found])
     suspects = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence")
     quality = get_label_quality_scores(labels, probabilities)
-    lines = ["article\tindex\tlabel\tmodel\tquality\ttext"]
+    lines = ["article\thash\tlabel\tmodel\tquality\ttext"]
     for number in suspects:
         article, labeled, row = found[number]
         name = scheme.names[int(row.argmax())]
-        text = " ".join(labeled.sentence.text.split())
-        lines.append(f"{article.article.id}\t{labeled.sentence.index}\t{labeled.label}\t{name}\t{quality[number]:.4f}\t{text}")
-    config.output_dir.mkdir(parents=True, exist_ok=True)
+        text = labeled.sentence.text
+        place = f"{article.article.id}\t{sentence_hash(text)}"
+        lines.append(f"{place}\t{labeled.label}\t{name}\t{quality[number]:.4f}\t{' '.join(text.split())}")
     path = config.output_dir / f"{config.name}-label-errors.tsv"
     write_whole(path, "\n".join(lines) + "\n")
     print(f"{path}: {len(suspects)} of {len(labels)} sentences to read again")
@@ -60,8 +64,12 @@ def _out_of_fold(config: TrainConfig, folds: int) -> Iterator[list[tuple[Annotat
     from sklearn.model_selection import GroupKFold
 
     from models import Tagger
+    from train.data import load_splits
 
-    corpus = [a for a in articles_of(config) if a.split != "test"]
+    test = set(load_splits(config.data, load_scheme(config.data.scheme))["test"]["event"])
+    corpus = [a for a in articles_of(config) if a.event not in test]
+    if not 2 <= folds <= len({a.event for a in corpus}):
+        raise ConfigError(f"--folds {folds}: give at least 2 and at most as many as there are events")
     dealt = GroupKFold(folds, shuffle=True, random_state=config.seed).split(corpus, groups=[a.event for a in corpus])
     for number, (kept, held) in enumerate(dealt):
         marked = _with_splits([corpus[i] for i in kept], [corpus[i] for i in held])

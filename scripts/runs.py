@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from labels.annotations import AnnotatedArticle, read_corpus, write_corpus
+from labels.errors import writing
 from labels.scheme import load_scheme
 from train.config import TrainConfig
 
@@ -23,7 +24,8 @@ def train_on(config: TrainConfig, name: str, articles: Sequence[AnnotatedArticle
     from train.trainer import train
 
     folder = config.output_dir / f"{name}-corpus"
-    write_corpus(folder, articles)
+    with writing(folder):
+        write_corpus(folder, articles)
     data = config.data.model_copy(update={"corpora": (folder,), "attached": ()})
     return train(config.model_copy(update={"name": name, "data": data}))
 

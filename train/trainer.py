@@ -18,7 +18,14 @@ import numpy as np
 import torch
 from datasets import DatasetDict
 from safetensors import SafetensorError
-from transformers import EarlyStoppingCallback, EvalPrediction, PrinterCallback, Trainer, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainingArguments,
+)
 from transformers.trainer_utils import set_seed
 
 from labels.errors import ConfigError, OutputError, write_whole, writing
@@ -101,8 +108,7 @@ def _arguments(config: TrainConfig, run: Path) -> TrainingArguments:
         "disable_tqdm": True,
         # Said outright, or torchrun's processes never meet on a machine without an accelerator.
         "use_cpu": not torch.accelerator.is_available(),
-        # Half-width products where the processor has a unit for them: half as fast again, elsewhere slower.
-        "bf16": not torch.accelerator.is_available() and bool(_processor().get("amx_bf16")),
+        "bf16": _has_half_width_products(),
     }
     try:
         return TrainingArguments(
@@ -123,10 +129,12 @@ def _arguments(config: TrainConfig, run: Path) -> TrainingArguments:
         raise ConfigError(f"training: {' '.join(str(error).split())}") from error
 
 
-def _processor() -> dict[str, Any]:
-    """Return what the processor can do; nothing where torch does not say."""
-    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return found
+def _has_half_width_products() -> bool:
+    """Say whether bfloat16 pays here: a graphics card that knows it, or a processor with a unit for it (else it is slower)."""
+    if torch.accelerator.is_available():
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    found: dict[str, Any] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(found.get("amx_bf16"))
 
 
 def _fit(
@@ -137,6 +145,10 @@ def _fit(
     model, tokenizer = build_classifier(
         backbone, scheme, config.model.context, config.model.max_length, config.model.freeze_word_embeddings
     )
+    if config.model.dropout is not None:
+        _set_dropout(model.base_model, config.model.dropout)
+    if arguments.bf16 and arguments.device.type == "cpu":  # there, the fused attention is the slower one
+        model.base_model.set_attn_implementation("eager")
     encoded = {
         name: encode_split(splits[name], tokenizer, config.model.context, config.model.max_length)
         for name in ("train", "validation")
@@ -152,6 +164,8 @@ def _fit(
         callbacks=[EarlyStoppingCallback(config.evaluation.patience), ProgressReport()],
     )
     trainer.remove_callback(PrinterCallback)
+    if config.model.head_learning_rate is not None:
+        trainer.optimizer = _optimizer(model, arguments, config.model.head_learning_rate)
     checkpoint = _last_checkpoint(run / "checkpoints")
     if IS_MAIN:
         sentences = sum(map(len, splits["train"]["texts"]))
@@ -172,6 +186,30 @@ def _fit(
     }
     write_whole(run / TRAINING, json.dumps(facts, indent=1) + "\n")
     save_classifier(model, tokenizer, config.data.scheme, run)
+
+
+def _set_dropout(encoder: torch.nn.Module, dropout: float) -> None:
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = dropout
+
+
+def _optimizer(model: PreTrainedModel, arguments: TrainingArguments, head_learning_rate: float) -> torch.optim.Optimizer:
+    """Return the optimizer of `arguments` with a learning rate of its own for the layers on the encoder.
+
+    Biases and norms do not decay.
+    """
+    encoder = {id(parameter) for parameter in model.base_model.parameters()}
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            rate = arguments.learning_rate if id(parameter) in encoder else head_learning_rate
+            decay = arguments.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+    parts = [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+    kind, options = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    optimizer: torch.optim.Optimizer = kind(parts, **options)
+    return optimizer
 
 
 def _loss(config: TrainConfig, splits: DatasetDict, scheme: LabelScheme) -> Callable[..., torch.Tensor]:
