@@ -8,6 +8,7 @@ Writes scripts/measured/learning.json and docs/learning-curve.png.
 """
 
 import argparse
+import io
 import json
 import random
 import sys
@@ -88,7 +89,9 @@ def _draw(rows: Sequence[dict[str, Any]]) -> None:
     axes.set(xlabel="annotated sentences", ylabel="macro F1, real test articles", ylim=(0.3, 0.9))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(PICTURE, dpi=150)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=150)
+    write_whole(PICTURE, picture.getvalue())
 
 
 if __name__ == "__main__":

@@ -112,25 +112,6 @@ def contexts_table() -> str:
     return "\n".join(lines)
 
 
-def peers_table() -> str:
-    """Return what `python -m scripts.compare_peers` measured last."""
-    rows = json.loads((MEASURED / "peers.json").read_text(encoding="utf-8"))
-    names = [name for name in load_scheme().names if name in rows[0]["per_label"]]
-    lines = [
-        f"| | macro F1 | {' | '.join(names)} | training | sentences a second | memory |",
-        "|---|---|" + "---|" * len(names) + "---|---|---|",
-    ]
-    for row in rows:
-        if "skipped" in row:
-            lines.append(f"| {row['name']} | not run here |" + " |" * (len(names) + 3))
-            continue
-        macro = "–" if row["macro_f1"] is None else f"{row['macro_f1']:.3f}"
-        per_label = " | ".join(f"{row['per_label'][name]:.2f}" if name in row["per_label"] else "–" for name in names)
-        cost = f"{row['training_seconds']:.0f} s | {row['sentences_per_second']:.0f} | {row['memory_mb']} MB"
-        lines.append(f"| {row['name'].replace('_', ' ')} | {macro} | {per_label} | {cost} |")
-    return "\n".join(lines)
-
-
 def learning_table() -> str:
     """Return what `python -m scripts.learning_curve` measured last."""
     rows = json.loads((MEASURED / "learning.json").read_text(encoding="utf-8"))
@@ -144,7 +125,7 @@ def learning_table() -> str:
         per_label = " | ".join(f"{row['per_label'][name]:.2f}" for name in names)
         lines.append(
             f"| {row['trained on']} | {row['sentences']} | {row['macro_f1']:.3f} ({low:.3f}–{high:.3f}) | {per_label} "
-            f"| {row['inherited_f1']:.2f} | {row['tfidf']:.3f} |"
+            f"| {row['inherited_f1'] or 0:.2f} | {row['tfidf']:.3f} |"
         )
     return "\n".join(lines)
 

@@ -1,6 +1,5 @@
 """The scripts on the tests' small corpus and encoder."""
 
-import json
 from pathlib import Path
 
 from labels.annotations import read_corpus
@@ -42,12 +41,3 @@ def test_smaller_parts_of_the_training_events_lie_in_larger_ones(small_corpus: P
     parts = [{a.event for a in _part(articles, share, 13)} for share in (0.2, 0.5, 1.0)]
     assert [len(part) for part in parts] == [2, 5, 10]
     assert parts[0] < parts[1] < parts[2]
-
-
-def test_external_labels_need_their_columns(run: Run, tmp_path: Path):
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text(json.dumps({"doc": "d", "index": 0, "text": "A sentence."}) + "\n", encoding="utf-8")
-    done = run("scripts.external", "--corpus", "polnear", "--from", str(rows))
-    assert done.returncode == 2
-    assert "every row needs 'source_label'" in done.stderr
-    assert "Traceback" not in done.stderr

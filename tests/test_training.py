@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from datasets import Dataset, DatasetDict
 from sklearn.metrics import f1_score
 
 from labels.annotations import SPLITS, AnnotatedArticle, write_corpus
@@ -23,6 +24,7 @@ from models import Tagger
 from tests.conftest import ROOT, Run
 from train.config import DataConfig, load_config
 from train.data import describe_split, load_splits
+from train.evaluation import _by_outlet, _most_certain
 from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
 from train.trainer import train
 
@@ -105,6 +107,20 @@ def test_intervals_widen_with_fewer_articles():
 
     few, many = interval(8), interval(200)
     assert few[1] - few[0] > 2 * (many[1] - many[0])
+
+
+def test_certain_sentences_and_unseen_outlets_are_scored_apart(scheme: LabelScheme):
+    """Three articles: one outlet that training knows, all right; one that it does not, one of two facts called a claim."""
+    train_set = Dataset.from_dict({"outlet": ["Wire", "Blog"]})
+    splits = DatasetDict({"train": train_set, "test": Dataset.from_dict({"outlet": ["Wire", "Herald", "Wire"]})})
+    article_of, gold = np.array([0, 1, 1, 2]), np.array([0, 0, 0, 1])
+    predicted = np.array([0, 0, 1, 1])
+    found = _by_outlet(splits, article_of, gold, predicted, scheme)
+    # two of the four labels occur among the seen, each F1 1; among the unseen fact has F1 2/3
+    assert found == {"seen": {"n": 2, "macro_f1": 0.5}, "unseen": {"n": 2, "macro_f1": pytest.approx(2 / 3 / 4)}}
+    assert _by_outlet(splits, np.array([0, 0, 2, 2]), gold, predicted, scheme) == {}
+    probabilities = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4]])
+    assert sorted(_most_certain(probabilities, 0.6)) == [0, 2, 3]
 
 
 def test_the_artefact_is_whole(artefact: Path, tiny_config: Path, scheme: LabelScheme):

@@ -132,7 +132,7 @@ def _arguments(config: TrainConfig, run: Path) -> TrainingArguments:
 def _has_half_width_products() -> bool:
     """Say whether bfloat16 pays here: a graphics card that knows it, or a processor with a unit for it (else it is slower)."""
     if torch.accelerator.is_available():
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        return torch.cuda.is_available() and bool(torch.cuda.is_bf16_supported())
     found: dict[str, Any] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(found.get("amx_bf16"))
 
