@@ -35,9 +35,7 @@ def _run(corpus: str, texts: Path, to: Path) -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
     if not articles:
-        raise AnnotationError(
-            f"{texts}: none of the {len(labelled)} labelled articles of {corpus} is in it; check --corpus and --from"
-        )
+        raise AnnotationError(f"{texts}: no labelled sentence of {corpus} stands in it; check --corpus and --from")
     with writing(to / corpus):
         write_corpus(to / corpus, articles)
     attached, wanted = sum(len(a.sentences) for a in articles), sum(len(a.rows) for a in labelled)

@@ -1,15 +1,16 @@
 """The annotations of record are what their card says."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from labels.annotations import AnnotatedArticle, adjudicate
+from labels.annotations import AnnotatedArticle, adjudicate, read_corpus
 from labels.scheme import LabelScheme
 from labels.standoff import STANDOFF, attach, read_labels, read_texts
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Run
 
 CASES = ROOT / "labels/corpus/cases.yaml"
 SHARED_CORPORA = ROOT.parent / "shared" / "corpora"
@@ -124,3 +125,23 @@ def near_duplicates(articles: list[AnnotatedArticle], by: str) -> list[tuple[str
             if row < column and group[row] != group[column]:
                 found.append((sentences[row][1], sentences[column][1]))
     return found
+
+
+@pytest.mark.skipif(not SHARED_CORPORA.is_dir(), reason="the texts of the real articles are not at hand: ../shared/corpora")
+def test_attaching_writes_a_corpus_and_says_what_does_not_match(run: Run, scheme: LabelScheme, tmp_path: Path):
+    texts = tmp_path / "wikinews.jsonl"
+    lines = (SHARED_CORPORA / texts.name).read_text(encoding="utf-8").splitlines(keepends=True)
+    labelled = read_labels(STANDOFF / texts.name, scheme)
+    command = ("scripts.attach_corpus", "--corpus", "wikinews", "--from", str(texts), "--to", str(tmp_path))
+    texts.write_text("".join(lines), encoding="utf-8")
+    assert run(*command).returncode == 0
+    assert len(read_corpus(tmp_path / "wikinews", scheme)) == len(labelled)
+    changed = [line.replace('"text": "', '"text": "Not ') if f'"{labelled[0].doc}"' in line else line for line in lines]
+    texts.write_text("".join(changed), encoding="utf-8")
+    done = run(*command)
+    assert done.returncode == 1
+    assert (
+        f"wikinews {labelled[0].doc}: {len(labelled[0].rows)} of {len(labelled[0].rows)} sentences read otherwise"
+        in done.stderr
+    )
+    assert len(read_corpus(tmp_path / "wikinews", scheme)) == len(labelled) - 1

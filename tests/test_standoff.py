@@ -97,7 +97,7 @@ def test_attaching_by_command(run: Run, tmp_path: Path, scheme: LabelScheme):
     texts.write_text(json.dumps({"doc": first.doc, "index": 0, "text": "Not what was labelled."}) + "\n", encoding="utf-8")
     done = run("scripts.attach_corpus", "--corpus", "wikinews", "--from", str(texts), "--to", str(tmp_path))
     assert done.returncode == 2
-    assert "none of the" in done.stderr
+    assert "no labelled sentence of wikinews stands in it" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "wikinews").exists()
     texts.write_text('{"doc": 3}\n', encoding="utf-8")
