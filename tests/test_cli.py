@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from labels.articles import read_articles
+from labels.scheme import LabelScheme
 from tests.conftest import ROOT, Run
 
 SAMPLES = ROOT / "labels/samples"
@@ -49,13 +50,14 @@ def test_every_format_says_the_same(run: Run, artefact: Path, jsonl: list[dict[s
     assert table["start"].to_pylist() == [row["start"] for row in jsonl]
 
 
-def test_the_terminal_view_shows_every_sentence(run: Run, artefact: Path):
+def test_the_terminal_view_shows_every_sentence(run: Run, artefact: Path, jsonl: list[dict[str, Any]], scheme: LabelScheme):
     done = run("models", str(SAMPLES / "daily-trumpeter.txt"), "--model", str(artefact))
     assert done.returncode == 0, done.stderr
     assert "\x1b[" not in done.stdout  # no colour codes where it is no terminal
     words = " ".join(done.stdout.split())
-    assert "Editorial framing" in words
-    assert "the model abstains" in words
+    rows = [row for row in jsonl if row["article"] == "daily-trumpeter"]
+    assert all(scheme.label(row["label"]).title in words for row in rows)
+    assert ("the model abstains" in words) == any(row["abstained"] for row in rows)
 
 
 def test_standard_input_is_read(run: Run, artefact: Path):
