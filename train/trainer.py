@@ -62,7 +62,8 @@ def train(config: TrainConfig, *, fresh: bool = False) -> Path:
     if not fresh and _same(final, record) and (final / METRICS).is_file():
         say(f"{final} is already trained with this config and these annotations; --fresh trains it anew")
         return final
-    for folder in set(config.data.attached).difference(corpus_folders(config.data)) if IS_MAIN else ():
+    there = corpus_folders(config.data)
+    for folder in (folder for folder in config.data.attached if IS_MAIN and folder not in there):
         say(f"{folder}: no texts here, going on without; python -m scripts.attach_corpus --corpus {folder.name} --from PATH")
     backbone = locate_backbone(config.model.backbone, config.model.backbone_sha256)
     arguments = _arguments(config, run)
