@@ -1,14 +1,14 @@
-"""How far annotators agree: `agreement(sentences)` → a list of Agreement, one for each pair of annotators.
+"""How far annotators agree: `agreement(votes)` → a list of Agreement, one for each pair of annotators.
 
 Adjudicators are left out: they saw the votes they decide between.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from labels.annotations import LabeledSentence
+from labels.annotations import Annotation
 
 ADJUDICATOR = "adjudicator"
 
@@ -35,13 +35,13 @@ class Agreement:
     confusion: Counter[tuple[str, str]]
 
 
-def agreement(sentences: Iterable[LabeledSentence]) -> list[Agreement]:
-    """Compare every pair of annotators who share a sentence, the pair with most sentences first."""
+def agreement(votes: Iterable[Sequence[Annotation]]) -> list[Agreement]:
+    """Compare every pair of annotators who share a sentence, given the votes on each; the pair with most sentences first."""
     pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for labeled in sentences:
-        votes = {vote.annotator: vote.label for vote in labeled.votes if vote.annotator != ADJUDICATOR}
-        for first, second in combinations(sorted(votes), 2):
-            pairs.setdefault((first, second), []).append((votes[first], votes[second]))
+    for of_sentence in votes:
+        said = {vote.annotator: vote.label for vote in of_sentence if vote.annotator != ADJUDICATOR}
+        for first, second in combinations(sorted(said), 2):
+            pairs.setdefault((first, second), []).append((said[first], said[second]))
     found = [_compare(first, second, labels) for (first, second), labels in pairs.items()]
     return sorted(found, key=lambda pair: -pair.n)
 

@@ -101,8 +101,9 @@ def read_corpus(folder: Path, scheme: LabelScheme) -> list[AnnotatedArticle]:
             "event": str(row.get("event") or name),
             "kind": str(row.get("kind") or ""),
             "topic": str(row.get("topic") or ""),
+            "split": split,
         }
-        articles[name] = (Article(name, text, **meta), story | {"split": split})
+        articles[name] = (Article(name, text, **meta), story)
     sentences: dict[str, list[LabeledSentence]] = defaultdict(list)
     for place, row in _rows(folder / SENTENCES):
         name = _need(row, "article", str, place)

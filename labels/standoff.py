@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from labels.annotations import SPLITS, AnnotatedArticle, Annotation, LabeledSentence, read_votes, vote_rows
 from labels.articles import Article, json_rows, place_sentences, read_utf8
@@ -21,6 +20,7 @@ from labels.errors import AnnotationError, ArticleError
 from labels.scheme import LabelScheme
 
 STANDOFF, ATTACHED = Path("labels/corpus/real"), Path("labels/corpus/attached")
+_META = ("doc", "outlet", "event", "kind", "topic", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,9 @@ def read_labels(path: Path, scheme: LabelScheme) -> list[StandoffArticle]:
     return articles
 
 
-_META = ("doc", "outlet", "event", "kind", "topic", "split")
+def read_all_labels(scheme: LabelScheme) -> list[tuple[str, StandoffArticle]]:
+    """Return every article of the labels of record with the name of its corpus."""
+    return [(path.stem, article) for path in sorted(STANDOFF.glob("*.jsonl")) for article in read_labels(path, scheme)]
 
 
 def labels_text(articles: Iterable[StandoffArticle]) -> str:
@@ -158,10 +160,8 @@ def _match(rows: Sequence[StandoffLabel], sentences: Mapping[int, str]) -> dict[
 def _article(corpus: str, entry: StandoffArticle, rows: Sequence[tuple[str, StandoffLabel]]) -> AnnotatedArticle:
     name = f"{corpus}/{entry.doc}"
     text, placed = place_sentences(name, [text for text, _ in rows])
-    labeled: list[Any] = [
+    labeled = tuple(
         LabeledSentence(sentence, row.label, row.votes, row.inherited) for sentence, (_, row) in zip(placed, rows, strict=True)
-    ]
-    event = f"{corpus}/{entry.event}"
-    return AnnotatedArticle(
-        Article(name, text, outlet=entry.outlet), event, entry.kind, tuple(labeled), entry.topic, entry.split
     )
+    article = Article(name, text, outlet=entry.outlet)
+    return AnnotatedArticle(article, f"{corpus}/{entry.event}", entry.kind, labeled, entry.topic, entry.split)

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labels.agreement import Agreement, agreement
-from labels.annotations import LabeledSentence, read_corpus
-from labels.articles import Sentence
+from labels.annotations import Annotation, read_corpus
 from labels.errors import DONE, AnnotationError, exit_code
 from labels.scheme import LabelScheme, load_scheme
 from labels.standoff import STANDOFF, read_labels
@@ -29,7 +28,7 @@ def main() -> int:
 def _run(corpora: Sequence[Path]) -> int:
     scheme = load_scheme()
     for path in corpora:
-        pairs = agreement(labelled_sentences(path, scheme))
+        pairs = agreement(votes_of(path, scheme))
         if not pairs:
             raise AnnotationError(f"{path}: no sentence has two annotators' votes; agreement needs two")
         for pair in pairs:
@@ -37,17 +36,12 @@ def _run(corpora: Sequence[Path]) -> int:
     return DONE
 
 
-def labelled_sentences(path: Path, scheme: LabelScheme) -> list[LabeledSentence]:
-    """Return the sentences of a corpus folder, of a file of stand-off labels, or of a folder of such files (without words)."""
+def votes_of(path: Path, scheme: LabelScheme) -> list[tuple[Annotation, ...]]:
+    """Return the votes on each sentence of a corpus folder, of a file of stand-off labels, or of a folder of such files."""
     files = [path] if path.suffix == ".jsonl" else sorted(path.glob("*.jsonl"))
     if (path / "articles.jsonl").exists() or not files:
-        return [labeled for article in read_corpus(path, scheme) for labeled in article.sentences]
-    return [
-        LabeledSentence(Sentence(article.doc, row.index, 0, 0, ""), row.label, row.votes, row.inherited)
-        for file in files
-        for article in read_labels(file, scheme)
-        for row in article.rows
-    ]
+        return [labeled.votes for article in read_corpus(path, scheme) for labeled in article.sentences]
+    return [row.votes for file in files for article in read_labels(file, scheme) for row in article.rows]
 
 
 def report(pair: Agreement, scheme: LabelScheme) -> str:

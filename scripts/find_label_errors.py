@@ -12,6 +12,7 @@ pip install -e '.[label-errors]'
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from labels.annotations import AnnotatedArticle
 from labels.errors import DONE, ConfigError, exit_code, write_whole
 from labels.scheme import load_scheme
 from labels.standoff import sentence_hash
-from scripts.runs import articles_of, train_on
+from scripts.runs import train_on
 from train.config import TrainConfig, load_config
 
 
@@ -64,25 +65,24 @@ def _out_of_fold(config: TrainConfig, folds: int) -> Iterator[list[tuple[Annotat
     from sklearn.model_selection import GroupKFold
 
     from models import Tagger
-    from train.data import load_splits
+    from train.data import deal_events, read_corpora
 
-    test = set(load_splits(config.data, load_scheme(config.data.scheme))["test"]["event"])
-    corpus = [a for a in articles_of(config) if a.event not in test]
+    articles = read_corpora(config.data, load_scheme(config.data.scheme))
+    dealt = deal_events(articles, config.data)
+    corpus = [a for a in articles if dealt[a.event] != "test"]
     if not 2 <= folds <= len({a.event for a in corpus}):
         raise ConfigError(f"--folds {folds}: give at least 2 and at most as many as there are events")
-    dealt = GroupKFold(folds, shuffle=True, random_state=config.seed).split(corpus, groups=[a.event for a in corpus])
-    for number, (kept, held) in enumerate(dealt):
-        marked = _with_splits([corpus[i] for i in kept], [corpus[i] for i in held])
+    folded = GroupKFold(folds, shuffle=True, random_state=config.seed).split(corpus, groups=[a.event for a in corpus])
+    for number, (kept, held) in enumerate(folded):
+        fold = [corpus[i] for i in held]
+        marked = _with_splits([corpus[i] for i in kept], fold)
         tagger = Tagger.load(train_on(config, f"{config.name}-fold{number}", marked))
-        articles = [corpus[i] for i in held]
-        rows = tagger.probabilities([[s.sentence.text for s in a.sentences] for a in articles])
-        yield [(a, s, p) for a, ps in zip(articles, rows, strict=True) for s, p in zip(a.sentences, ps, strict=True)]
+        rows = tagger.probabilities([[s.sentence.text for s in a.sentences] for a in fold])
+        yield [(a, s, p) for a, ps in zip(fold, rows, strict=True) for s, p in zip(a.sentences, ps, strict=True)]
 
 
 def _with_splits(kept: list[AnnotatedArticle], held: list[AnnotatedArticle]) -> list[AnnotatedArticle]:
     """Mark every tenth event of the kept articles for validation, and the held-out ones as test."""
-    from dataclasses import replace
-
     events = sorted({a.event for a in kept})
     validation = set(events[::10])
     marked = [replace(a, split="validation" if a.event in validation else "train") for a in kept]

@@ -13,12 +13,14 @@ import json
 import random
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from labels.annotations import AnnotatedArticle
 from labels.errors import DONE, AnnotationError, exit_code, write_whole
-from scripts.runs import articles_of, test_scores, train_on
+from labels.scheme import load_scheme
+from scripts.runs import train_on
 from scripts.tables import MEASURED, learning_table
 from train.config import TrainConfig, load_config
 
@@ -35,7 +37,9 @@ def main() -> int:
 
 
 def _run(config: TrainConfig) -> int:
-    articles = articles_of(config)
+    from train.data import read_corpora
+
+    articles = read_corpora(config.data, load_scheme(config.data.scheme))
     held = [a for a in articles if a.split in ("validation", "test")]
     training = [a for a in articles if a.split not in ("validation", "test")]
     original = [a for a in training if a.split is None]
@@ -61,10 +65,9 @@ def _part(articles: Sequence[AnnotatedArticle], share: float, seed: int) -> list
 def _measure(
     config: TrainConfig, title: str, articles: Sequence[AnnotatedArticle], held: Sequence[AnnotatedArticle]
 ) -> dict[str, Any]:
-    from dataclasses import replace
-
     name = f"{config.name}-{title.split(maxsplit=1)[0]}"
-    scores = test_scores(train_on(config, name, [*(replace(a, split="train") for a in articles), *held]))
+    folder = train_on(config, name, [*(replace(a, split="train") for a in articles), *held])
+    scores = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["test"]
     return {
         "trained on": title,
         "sentences": sum(len(a.sentences) for a in articles),

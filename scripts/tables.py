@@ -11,8 +11,8 @@ from pathlib import Path
 from labels.agreement import agreement
 from labels.annotations import read_corpus
 from labels.scheme import load_scheme
-from labels.standoff import STANDOFF, read_labels
-from scripts.agreement import labelled_sentences
+from labels.standoff import read_all_labels
+from scripts.agreement import SHIPPED, votes_of
 
 CORPUS = Path("labels/corpus/fiction")
 MEASURED = Path("scripts/measured")
@@ -36,13 +36,8 @@ def corpus_table(by: str) -> str:
 
 def real_table(by: str) -> str:
     """Return the counts per label of the labels that stand off; `by` is corpus, split or topic."""
-    files = [(path.stem, read_labels(path, load_scheme())) for path in sorted(STANDOFF.glob("*.jsonl"))]
-    rows = [
-        (name if by == "corpus" else getattr(article, by), [row.label for row in article.rows])
-        for name, articles in files
-        for article in articles
-    ]
-    return _counts(rows, by)
+    labelled = read_all_labels(load_scheme())
+    return _counts([(name if by == "corpus" else getattr(a, by), [row.label for row in a.rows]) for name, a in labelled], by)
 
 
 def _counts(articles: Sequence[tuple[str, list[str]]], by: str) -> str:
@@ -64,7 +59,7 @@ def corpus_facts() -> str:
     scheme = load_scheme()
     corpus = read_corpus(CORPUS, scheme)
     sentences = [s for a in corpus for s in a.sentences]
-    real = [(path.stem, a) for path in sorted(STANDOFF.glob("*.jsonl")) for a in read_labels(path, scheme)]
+    real = read_all_labels(scheme)
     rows = [row for _, a in real for row in a.rows]
     outlets: dict[tuple[str, str], set[str]] = {}
     for name, a in real:
@@ -87,8 +82,8 @@ def agreement_table() -> str:
         f"| corpus | annotators | sentences | same label | Cohen's κ | Krippendorff's α | {' | '.join(scheme.names)} |",
         "|---|---|---|---|---|---|" + "---|" * len(scheme.names),
     ]
-    for path in (CORPUS, STANDOFF):
-        for pair in agreement(labelled_sentences(path, scheme)):
+    for path in SHIPPED:
+        for pair in agreement(votes_of(path, scheme)):
             per_label = [f"{pair.per_label.get(name, 0):.2f}" for name in scheme.names]
             figures = [f"{pair.observed:.1%}", f"{pair.kappa:.3f}", f"{pair.alpha:.3f}", *per_label]
             lines.append(f"| {path.name} | {pair.first}, {pair.second} | {pair.n} | {' | '.join(figures)} |")

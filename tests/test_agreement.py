@@ -4,14 +4,13 @@ import pytest
 
 from labels.agreement import agreement
 from labels.annotations import AnnotatedArticle, Annotation, LabeledSentence, write_corpus
-from labels.articles import Sentence
 from labels.scheme import LabelScheme
 from scripts.agreement import report
 from tests.conftest import Run
 
 
-def voted(*votes: tuple[str, str]) -> LabeledSentence:
-    return LabeledSentence(Sentence("a", 0, 0, 1, "x"), votes[0][1], tuple(Annotation(n, "model", v) for n, v in votes))
+def voted(*votes: tuple[str, str]) -> list[Annotation]:
+    return [Annotation(name, "model", label) for name, label in votes]
 
 
 def test_agreement_as_computed_by_hand(scheme: LabelScheme):

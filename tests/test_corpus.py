@@ -9,7 +9,7 @@ import yaml
 
 from labels.annotations import AnnotatedArticle, adjudicate, read_corpus
 from labels.scheme import LabelScheme
-from labels.standoff import STANDOFF, attach, read_labels, read_texts
+from labels.standoff import STANDOFF, attach, read_all_labels, read_labels, read_texts
 from tests.conftest import ROOT, Run
 
 CASES = ROOT / "labels/corpus/cases.yaml"
@@ -72,7 +72,7 @@ def test_no_near_duplicate_in_two_events_of_the_original_corpus(corpus: list[Ann
 
 
 def test_the_real_labels_are_as_many_as_they_have_to_be(scheme: LabelScheme):
-    articles = [(path.stem, a) for path in sorted(STANDOFF.glob("*.jsonl")) for a in read_labels(path, scheme)]
+    articles = read_all_labels(scheme)
     counts = Counter(row.label for _, a in articles for row in a.rows)
     assert len(articles) >= 200
     assert counts.total() >= 4000

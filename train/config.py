@@ -60,7 +60,6 @@ class ModelConfig(Section):
     context: Literal["single", "pair", "window", "article"] = "single"
     max_length: int = Field(128, ge=8, le=8192)
     freeze_word_embeddings: bool = True
-    dropout: float | None = Field(None, ge=0, lt=1)  # in the encoder; None is the encoder's own
     head_learning_rate: float | None = Field(None, gt=0)  # of what sits on the encoder; None is that of the encoder
     class_weights: Literal["none", "balanced", "sqrt"] = "sqrt"
 

@@ -31,12 +31,12 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
         AnnotationError: a corpus is broken, names an article twice, has too few events to split, or fixes a split that parts
             an event or leaves one of the three empty.
     """
-    articles = [article for folder in corpus_folders(config) for article in read_corpus(folder, scheme)]
+    articles = read_corpora(config, scheme)
     names = [a.article.id for a in articles]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise AnnotationError(f"article {twice!r} stands in two corpora; leave one of them out of data.corpora")
-    dealt = _fixed(articles) if any(a.split for a in articles) else _deal(articles, config)
+    dealt = deal_events(articles, config)
     features = Features(
         {name: Value("string") for name in ("article", "event", "outlet", "kind")}
         | {
@@ -56,6 +56,16 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
 def corpus_folders(config: DataConfig) -> list[Path]:
     """Return the corpora that are there: all of `corpora`, and of `attached` those whose texts somebody has attached."""
     return [*config.corpora, *(folder for folder in config.attached if (folder / ARTICLES).is_file())]
+
+
+def read_corpora(config: DataConfig, scheme: LabelScheme) -> list[AnnotatedArticle]:
+    """Return the articles of the corpora that are there."""
+    return [article for folder in corpus_folders(config) for article in read_corpus(folder, scheme)]
+
+
+def deal_events(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:
+    """Give every event a split: the one its corpus fixes, or, where none is fixed, by shares."""
+    return _fixed(articles) if any(article.split for article in articles) else _deal(articles, config)
 
 
 def describe_split(splits: DatasetDict, config: DataConfig) -> str:

@@ -63,8 +63,11 @@ def train(config: TrainConfig, *, fresh: bool = False) -> Path:
         say(f"{final} is already trained with this config and these annotations; --fresh trains it anew")
         return final
     there = corpus_folders(config.data)
-    for folder in (folder for folder in config.data.attached if IS_MAIN and folder not in there):
-        say(f"{folder}: no texts here, going on without; python -m scripts.attach_corpus --corpus {folder.name} --from PATH")
+    for folder in config.data.attached:
+        if IS_MAIN and folder not in there:
+            say(
+                f"{folder}: no texts here, going on without; python -m scripts.attach_corpus --corpus {folder.name} --from PATH"
+            )
     backbone = locate_backbone(config.model.backbone, config.model.backbone_sha256)
     arguments = _arguments(config, run)
     try:
@@ -146,8 +149,6 @@ def _fit(
     model, tokenizer = build_classifier(
         backbone, scheme, config.model.context, config.model.max_length, config.model.freeze_word_embeddings
     )
-    if config.model.dropout is not None:
-        _set_dropout(model.base_model, config.model.dropout)
     if arguments.bf16 and arguments.device.type == "cpu":  # there, the fused attention is the slower one
         model.base_model.set_attn_implementation("eager")
     encoded = {
@@ -187,12 +188,6 @@ def _fit(
     }
     write_whole(run / TRAINING, json.dumps(facts, indent=1) + "\n")
     save_classifier(model, tokenizer, config.data.scheme, run)
-
-
-def _set_dropout(encoder: torch.nn.Module, dropout: float) -> None:
-    for module in encoder.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = dropout
 
 
 def _optimizer(model: PreTrainedModel, arguments: TrainingArguments, head_learning_rate: float) -> torch.optim.Optimizer:
