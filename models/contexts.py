@@ -43,9 +43,12 @@ class ModelInput:
 
 
 def encode_article(
-    texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase", context: str, max_length: int
+    texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase", context: str, max_length: int, core_share: float = CORE_SHARE
 ) -> list[ModelInput]:
-    """Turn the sentences of one article into inputs in which every sentence is a target exactly once."""
+    """Turn the sentences of one article into inputs in which every sentence is a target exactly once.
+
+    Training takes `core_share` 1: no window shows a sentence it does not learn from, which saves a third of the tokens.
+    """
     if not texts:
         return []
     if context in ("single", "article"):
@@ -57,7 +60,7 @@ def encode_article(
     room = max_length - 1  # the opening [CLS]
     pieces = tokenizer(list(texts), truncation=True, max_length=room - 1, add_special_tokens=False)["input_ids"]
     pieces = [[*piece, tokenizer.sep_token_id] for piece in pieces]
-    core_room = 0 if context == "pair" else int(room * CORE_SHARE)
+    core_room = 0 if context == "pair" else int(room * core_share)
     return [
         _packed(pieces, core, _widen([len(p) for p in pieces], core, room), tokenizer.cls_token_id)
         for core in _cores([len(piece) for piece in pieces], core_room)

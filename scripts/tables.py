@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from labels.agreement import agreement
 from labels.annotations import read_corpus
@@ -125,12 +126,12 @@ def learning_table() -> str:
     return "\n".join(lines)
 
 
-def scores_table() -> str:
-    """Return the test scores of the default run: scripts/measured/default.json, a copy of its metrics.json."""
-    test = json.loads((MEASURED / "default.json").read_text(encoding="utf-8"))["test"]
+def scores_table(run: str) -> str:
+    """Return the test scores of a run: scripts/measured/RUN.json, a copy of its metrics.json."""
+    test = _test_scores(run)
     names = list(test["per_label"])
     lines = [f"| | macro F1 (95% interval) | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
-    for title, scores in (("default model", test), *((name.replace("_", " "), s) for name, s in test["baselines"].items())):
+    for title, scores in ((f"`{run}` model", test), *((name.replace("_", " "), s) for name, s in test["baselines"].items())):
         low, high = scores["macro_f1_interval"]
         per_label = " | ".join(f"{scores['per_label'][name]['f1']:.2f}" for name in names)
         lines.append(f"| {title} | {scores['macro_f1']:.3f} ({low:.3f}–{high:.3f}) | {per_label} |")
@@ -142,6 +143,73 @@ def scores_table() -> str:
         f"{kept['share']:.0%} of sentences it keeps, {kept['accuracy']:.1%} are right. Claims attributed only by another "
         f"sentence ({inherited['n']} of them): F1 {inherited['f1']:.2f}.",
     ]
+    return "\n".join(lines)
+
+
+def goals_table(run: str) -> str:
+    """Return what was wanted of a run on real articles beside what it reached, with intervals where there are some."""
+    test = _test_scores(run)
+    per_label = test["per_label"]
+    lines = ["| on the test articles | good | goal | reached |", "|---|---|---|---|"]
+
+    def add(title: str, good: float, goal: float, value: float, interval: Sequence[float] = ()) -> None:
+        spread = f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else ""
+        lines.append(f"| {title} | {good:.2f} | {goal:.2f} | {value:.2f}{spread} |")
+
+    add("macro F1, four labels", 0.75, 0.82, test["macro_f1"], test["macro_f1_interval"])
+    goals = {"quoted_claim": (0.87, 0.90), "fact": (0.76, 0.83), "condition": (0.70, 0.80), "editorial_framing": (0.68, 0.76)}
+    for name, (good, goal) in goals.items():
+        add(f"`{name}` F1", good, goal, per_label[name]["f1"], per_label[name]["f1_interval"])
+    add("expected calibration error, at most", 0.08, 0.04, test["ece"])
+    add("macro F1 on the 80% most certain", 0.84, 0.90, test["most_certain"])
+    add("furniture kept out, precision", 0.97, 0.99, per_label["skip"]["precision"])
+    add("furniture kept out, recall", 0.97, 0.99, per_label["skip"]["recall"])
+    seen, unseen = test["outlets"]["seen"], test["outlets"]["unseen"]
+    add("macro F1 lost on outlets no training article is of, at most", 0.06, 0.03, seen["macro_f1"] - unseen["macro_f1"])
+    return "\n".join(lines)
+
+
+def _test_scores(run: str) -> dict[str, Any]:
+    scores: dict[str, Any] = json.loads((MEASURED / f"{run}.json").read_text(encoding="utf-8"))["test"]
+    return scores
+
+
+def peers_table() -> str:
+    """Return what `python -m scripts.compare_peers` measured last."""
+    rows = json.loads((MEASURED / "peers.json").read_text(encoding="utf-8"))["rows"]
+    names = list(rows["ours"]["per_label"])
+    lines = [
+        f"| | macro F1 | {' | '.join(names)} | claim or condition | training | sentences a second | memory |",
+        "|---|---|" + "---|" * len(names) + "---|---|---|---|",
+    ]
+    for row in rows.values():
+        of = [f"{row['per_label'][name]:.2f}" if name in row["per_label"] else "" for name in names]
+        macro = f"{row['macro_f1']:.3f}" if row["macro_f1"] is not None else ""
+        training = f"{row['training_seconds']:.0f} s" if row["training_seconds"] is not None else ""
+        figures = [macro, *of, f"{row['attributed_f1']:.2f}", training, f"{row['sentences_per_second']:.0f}"]
+        lines.append(f"| {row['title']} | {' | '.join(figures)} | {row['memory_mb']} MB |")
+    return "\n".join(lines)
+
+
+def external_table() -> str:
+    """Return what `python -m scripts.external` measured last, a line a corpus."""
+    found = json.loads((MEASURED / "external.json").read_text(encoding="utf-8"))
+    lines = ["| labels of | sentences | what | model | score |", "|---|---|---|---|---|"]
+    if "checkthat" in found:
+        row = found["checkthat"]
+        lines += [
+            f"| CheckThat! 2025 | {row['n']} | objective or subjective, macro F1 | {what} | {row[key]:.3f} |"
+            for key, what in (
+                ("trained", f"`{row['config']}` trained on the task"),
+                ("zero_shot", f"`{row['model']}` as it is"),
+            )
+        ]
+        lines.append(f"| | | | majority | {row['majority']:.3f} |")
+    for name, title in (("polnear", "PolNeAR"), ("gum_news", "GUM news")):
+        if name in found:
+            row = found[name]
+            score = f"{row['f1']:.3f} (precision {row['precision']:.2f}, recall {row['recall']:.2f})"
+            lines.append(f"| {title} | {row['n']} | somebody else's words, F1 | `{row['model']}` | {score} |")
     return "\n".join(lines)
 
 

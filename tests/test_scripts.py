@@ -1,12 +1,20 @@
 """The scripts on the tests' small corpus and encoder."""
 
+import json
 from pathlib import Path
+from typing import Any
 
-from labels.annotations import read_corpus
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from labels.annotations import AnnotatedArticle, read_corpus
 from labels.scheme import LabelScheme
 from labels.standoff import sentence_hash
+from models import Tagger
+from scripts import compare_peers, external, tables
 from scripts.learning_curve import _part
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 from train.config import load_config
 from train.data import load_splits
 
@@ -41,3 +49,109 @@ def test_smaller_parts_of_the_training_events_lie_in_larger_ones(small_corpus: P
     parts = [{a.event for a in _part(articles, share, 13)} for share in (0.2, 0.5, 1.0)]
     assert [len(part) for part in parts] == [2, 5, 10]
     assert parts[0] < parts[1] < parts[2]
+
+
+@pytest.fixture
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Results of the scripts go to a folder of their own."""
+    monkeypatch.setattr(tables, "MEASURED", tmp_path)
+    monkeypatch.setattr(compare_peers, "PATH", tmp_path / "peers.json")
+    monkeypatch.setattr(external, "PATH", tmp_path / "external.json")
+    return tmp_path
+
+
+def test_peers_are_scored_on_the_sentences_and_by_the_rules_of_the_model(
+    artefact: Path, tiny_config: Path, measured: Path, scheme: LabelScheme, capsys: pytest.CaptureFixture[str]
+):
+    config = load_config(tiny_config)
+    assert compare_peers._run(config, ["tfidf", "frozen"]) == 0
+    assert compare_peers._run(config, ["quote_rules"]) == 0
+    rows = json.loads((measured / "peers.json").read_text(encoding="utf-8"))["rows"]
+    assert list(rows) == ["ours", "tfidf", "frozen", "quote_rules"]
+    test = json.loads((artefact / "metrics.json").read_text(encoding="utf-8"))["test"]
+    assert rows["ours"]["macro_f1"] == pytest.approx(test["macro_f1"])
+    assert {row["n"] for row in rows.values()} == {test["n"]}
+    assert rows["tfidf"]["macro_f1"] > test["baselines"]["majority"]["macro_f1"]
+    assert list(rows["quote_rules"]["per_label"]) == ["quoted_claim"]
+    texts = [text for row in load_splits(config.data, scheme)["test"]["texts"] for text in row]
+    assert all(row["memory_mb"] > 50 and row["sentences_per_second"] > len(texts) / 300 for row in rows.values())
+    assert "the same encoder, frozen" in capsys.readouterr().out
+
+
+def test_a_peer_that_is_not_installed_is_left_out(
+    tiny_config: Path, artefact: Path, measured: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def alone(work: Any, *arguments: Any) -> dict[str, Any]:
+        if work is compare_peers._peer:
+            raise ImportError("No module named 'fasttext'")
+        return real(work, *arguments)
+
+    real = compare_peers._alone
+    monkeypatch.setattr(compare_peers, "_alone", alone)
+    assert compare_peers._run(load_config(tiny_config), ["fasttext"]) == 0
+    assert "fasttext left out: No module named 'fasttext'" in capsys.readouterr().err
+
+
+def external_rows(corpus: list[AnnotatedArticle], path: Path, mark: Any) -> Path:
+    rows = [{"doc": a.article.id, "text": s.sentence.text, "split": "dev"} | mark(a, s) for a in corpus for s in a.sentences]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def run_external(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["external", *arguments])
+    return external.main()
+
+
+def test_attribution_of_others_is_scored_article_by_article(
+    artefact: Path, corpus: list[AnnotatedArticle], measured: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def said(label: str) -> bool:
+        return label in ("quoted_claim", "condition")
+
+    articles = corpus[-6:]
+    path = external_rows(articles, measured / "p.jsonl", lambda a, s: {"source_label": {"content": float(said(s.label))}})
+    assert run_external(monkeypatch, "--corpus", "polnear", "--from", str(path), "--model", str(artefact)) == 0
+    found = json.loads((measured / "external.json").read_text(encoding="utf-8"))["polnear"]
+    tagger = Tagger.load(artefact)
+    predicted = np.concatenate(tagger.probabilities([[s.sentence.text for s in a.sentences] for a in articles])).argmax(1)
+    gold = [said(s.label) for a in articles for s in a.sentences]
+    assert found["f1"] == pytest.approx(f1_score(gold, [said(tagger.scheme.names[i]) for i in predicted]))
+    assert (found["n"], found["articles"]) == (len(gold), 6)
+
+
+def test_subjectivity_is_trained_with_its_own_two_labels(
+    artefact: Path, tiny_config: Path, corpus: list[AnnotatedArticle], measured: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def mark(article: AnnotatedArticle, sentence: Any) -> dict[str, str]:
+        half = "train" if corpus.index(article) < 12 else "dev_test"
+        return {"doc": half, "source_label": "SUBJ" if sentence.label == "editorial_framing" else "OBJ"}
+
+    path = external_rows(corpus[:18], measured / "c.jsonl", mark)
+    files = ["--from", str(path), "--model", str(artefact), "--config", str(tiny_config)]
+    assert run_external(monkeypatch, "--corpus", "checkthat", *files, "training.num_train_epochs=1") == 0
+    found = json.loads((measured / "external.json").read_text(encoding="utf-8"))["checkthat"]
+    assert found["n"] == sum(len(a.sentences) for a in corpus[12:18])
+    assert found["majority"] < min(found["trained"], found["zero_shot"])
+
+
+@pytest.mark.parametrize(
+    ("corpus_name", "row", "message"),
+    [
+        (
+            "polnear",
+            {"doc": "a", "text": "One.", "split": "dev"},
+            "rows.jsonl:1: has no 'source_label'; give the file of polnear",
+        ),
+        ("polnear", {"doc": "a", "text": "One.", "split": "train", "source_label": {}}, "has no rows of the split"),
+        ("checkthat", {"doc": "a", "text": "One.", "source_label": 3}, "source_label 3 is neither SUBJ nor OBJ"),
+        ("checkthat", {"doc": "a", "text": "One.", "source_label": "OBJ"}, "no rows of a doc that ends in dev_test"),
+    ],
+)
+def test_a_file_of_another_corpus_is_refused(run: Run, tmp_path: Path, corpus_name: str, row: dict[str, Any], message: str):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    done = run("scripts.external", "--corpus", corpus_name, "--from", str(path), cwd=ROOT)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -14,7 +14,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from labels.annotations import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, read_corpus
 from labels.errors import AnnotationError
 from labels.scheme import LabelScheme
-from models.contexts import ModelInput, collate, encode_article
+from models.contexts import CORE_SHARE, ModelInput, collate, encode_article
 from train.config import DataConfig
 
 if TYPE_CHECKING:
@@ -79,13 +79,15 @@ def describe_split(splits: DatasetDict, config: DataConfig) -> str:
     return json.dumps({"data_sha256": digest.hexdigest(), **events}, indent=1, ensure_ascii=False) + "\n"
 
 
-def encode_split(dataset: Dataset, tokenizer: "PreTrainedTokenizerBase", context: str, max_length: int) -> Dataset:
+def encode_split(
+    dataset: Dataset, tokenizer: "PreTrainedTokenizerBase", context: str, max_length: int, core_share: float = CORE_SHARE
+) -> Dataset:
     """Turn articles into model inputs: columns input_ids, slots, targets, labels, length; a row as in models.contexts."""
     rows = [
         {"input_ids": row.input_ids, "slots": row.slots, "targets": row.targets, "length": row.length}
         | {"labels": [article["labels"][target] for target in row.targets]}
         for article in dataset
-        for row in encode_article(article["texts"], tokenizer, context, max_length)
+        for row in encode_article(article["texts"], tokenizer, context, max_length, core_share)
     ]
     return Dataset.from_list(rows)
 

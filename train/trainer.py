@@ -34,7 +34,7 @@ from models.backbones import locate_backbone
 from models.calibration import Ints, choose_threshold, fit_temperature, fold_temperature
 from models.card import write_card
 from models.classifier import build_classifier, save_classifier
-from models.contexts import IGNORED
+from models.contexts import CORE_SHARE, IGNORED
 from models.tagger import Tagger
 from train.config import TrainConfig
 from train.data import collate_rows, corpus_folders, describe_split, encode_split, load_splits
@@ -152,8 +152,8 @@ def _fit(
     if arguments.bf16 and arguments.device.type == "cpu":  # there, the fused attention is the slower one
         model.base_model.set_attn_implementation("eager")
     encoded = {
-        name: encode_split(splits[name], tokenizer, config.model.context, config.model.max_length)
-        for name in ("train", "validation")
+        name: encode_split(splits[name], tokenizer, config.model.context, config.model.max_length, core_share=share)
+        for name, share in (("train", 1.0), ("validation", CORE_SHARE))
     }
     trainer = Trainer(
         model,

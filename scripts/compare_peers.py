@@ -1,0 +1,153 @@
+"""Train and score other tools on the split of a config, beside the config's own model, in one run.
+
+    python -m scripts.compare_peers configs/real.yaml
+    python -m scripts.compare_peers configs/real.yaml --only tfidf fasttext
+
+Needs the optional group: pip install -e '.[peers]'. A peer whose library is missing is left out, and said to be. Each runs in a
+process of its own, so that its memory is its own; all get the furniture rules; seconds of training leave out loading the data.
+After every peer the rows are kept in scripts/measured/peers.json, which the README shows; rows of an earlier run on the same
+split stay.
+"""
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labels.errors import DONE, exit_code, write_whole
+from labels.furniture import find_furniture
+from labels.scheme import LabelScheme, load_scheme
+from models.calibration import Ints
+from scripts.peers import CLAIM_FINDERS, CLASSIFIERS, MissingPeer, Predict
+from scripts.tables import MEASURED, peers_table
+from train.config import TrainConfig, load_config
+
+CLAIM = "quoted_claim"
+ATTRIBUTED = (CLAIM, "condition")  # a condition is nearly always somebody's words, which a finder of quotations rightly finds
+PATH = MEASURED / "peers.json"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    known = [*CLASSIFIERS, *CLAIM_FINDERS]
+    parser.add_argument("--only", nargs="+", choices=known, default=known, metavar="PEER", help=f"of {', '.join(known)}")
+    arguments = parser.parse_args()
+    return exit_code(lambda: _run(load_config(arguments.config), arguments.only))
+
+
+def _run(config: TrainConfig, peers: Sequence[str]) -> int:
+    from train.trainer import train
+
+    folder = train(config)
+    split = json.loads((folder / "split.json").read_text(encoding="utf-8"))["data_sha256"]
+    before = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+    rows = before["rows"] if before.get("split") == split else {}
+    rows["ours"] = _alone(_ours, config, folder)
+    for name in peers:
+        print(f"{name} ...", file=sys.stderr)
+        try:
+            rows[name] = _alone(_peer, config, name)
+        except (ImportError, MissingPeer) as error:
+            print(f"{name} left out: {error}", file=sys.stderr)
+        write_whole(PATH, json.dumps({"split": split, "rows": rows}, indent=1) + "\n")
+    print(peers_table())
+    return DONE
+
+
+def _alone(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        row = pool.submit(work, *arguments).result()
+        return row | {"memory_mb": max(row.get("memory_mb", 0), pool.submit(_peak_memory_mb).result())}
+
+
+def _peak_memory_mb() -> int:
+    """Return the peak of this process; its ru_maxrss would start at what the parent had."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return round(int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024)
+
+
+def _ours(config: TrainConfig, folder: Path) -> dict[str, Any]:
+    """Score the config's own model as it is used: loaded from its folder, articles whole."""
+    from models import Tagger
+    from train.data import load_splits
+
+    tagger = Tagger.load(folder)
+    test = load_splits(config.data, tagger.scheme)["test"]
+    tagger.probabilities(test["texts"][:2])
+    start = time.perf_counter()
+    predicted = np.concatenate(tagger.probabilities(test["texts"])).argmax(axis=1)
+    row = _row(f"configs/{config.name}.yaml", test, predicted, tagger.scheme, time.perf_counter() - start)
+    facts = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["training"]
+    return row | {"training_seconds": facts["seconds"], "memory_mb": facts["peak_memory_mb"]}
+
+
+def _peer(config: TrainConfig, name: str) -> dict[str, Any]:
+    """Train one peer and score it."""
+    from train.baselines import flat
+    from train.data import load_splits
+
+    scheme = load_scheme(config.data.scheme)
+    splits = load_splits(config.data, scheme)
+    test = splits["test"]
+    texts, labels = flat(splits["train"])
+    start = time.perf_counter()
+    if name in CLASSIFIERS:
+        title, fit = CLASSIFIERS[name]
+        predict = fit(texts, labels, config)
+    else:
+        title, finder = CLAIM_FINDERS[name]
+        predict = _as_claims(finder(), scheme)
+    fitted = time.perf_counter()
+    predict(test["texts"][0])
+    ready = time.perf_counter()
+    predicted = _with_rules(predict, test["texts"], scheme)
+    row = _row(title, test, predicted, scheme, time.perf_counter() - ready)
+    if name in CLASSIFIERS:
+        return row | {"training_seconds": fitted - start}
+    return row | {"training_seconds": None, "macro_f1": None, "per_label": {CLAIM: row["per_label"][CLAIM]}}
+
+
+def _as_claims(finds: Predict, scheme: LabelScheme) -> Predict:
+    return lambda given: np.where(finds(given), scheme.label2id[CLAIM], scheme.label2id["fact"])
+
+
+def _with_rules(predict: Predict, articles: Sequence[Sequence[str]], scheme: LabelScheme) -> Ints:
+    """Predict as the tagger does: what the rules know for furniture is not asked."""
+    texts = [text for article in articles for text in article]
+    if scheme.furniture_label is None:
+        return predict(texts)
+    asked = ~np.concatenate([find_furniture(article) for article in articles])
+    predicted = np.full(len(texts), scheme.label2id[scheme.furniture_label])
+    predicted[asked] = predict([text for text, ask in zip(texts, asked, strict=True) if ask])
+    return predicted
+
+
+def _row(title: str, test: Any, predicted: Ints, scheme: LabelScheme, seconds: float) -> dict[str, Any]:
+    from train.baselines import flat
+    from train.evaluation import score_predictions
+    from train.metrics import confusion_matrix, f1_of
+
+    _, gold = flat(test)
+    scores = score_predictions(gold, predicted, scheme)
+    attributed = [scheme.label2id[label] for label in ATTRIBUTED]
+    either = confusion_matrix(np.isin(gold, attributed) * 1, np.isin(predicted, attributed) * 1, 2)
+    return {
+        "title": title,
+        "n": len(gold),
+        "macro_f1": scores["macro_f1"],
+        "per_label": {label: found["f1"] for label, found in scores["per_label"].items()},
+        "attributed_f1": float(f1_of(either)[1]),
+        "sentences_per_second": len(gold) / seconds,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
