@@ -109,15 +109,22 @@ def build_classifier(
     Raises:
         BackboneError: the encoder cannot be had from that folder or hub id, or is shorter than `max_length`.
     """
-    labels: dict[str, Any] = {"id2label": scheme.id2label, "label2id": scheme.label2id}
+    settings: dict[str, Any] = {
+        "id2label": scheme.id2label,
+        "label2id": scheme.label2id,
+        "problem_type": "single_label_classification",
+        "architectures": None,
+        "attention_probs_dropout_prob": 0.0,  # drawing its masks takes up to half the time of a step, and gains nothing
+    }
     try:
         tokenizer = AutoTokenizer.from_pretrained(backbone)
-        config = AutoConfig.from_pretrained(backbone, **labels, problem_type="single_label_classification", architectures=None)
+        config = AutoConfig.from_pretrained(backbone, **settings)
         if context == "single":
-            model = AutoModelForSequenceClassification.from_pretrained(backbone, config=config)
+            # A classifier trained before may serve as the encoder; its head, of other labels, is replaced.
+            model = AutoModelForSequenceClassification.from_pretrained(backbone, config=config, ignore_mismatched_sizes=True)
         else:
             model = HEADS[context](config)
-            model.encoder = AutoModel.from_pretrained(backbone)
+            model.encoder = AutoModel.from_pretrained(backbone, config=config)
     except (OSError, ValueError) as error:
         raise BackboneError(f"model.backbone: {backbone} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     positions = getattr(config, "max_position_embeddings", max_length)

@@ -47,7 +47,7 @@ def encode_article(
 ) -> list[ModelInput]:
     """Turn the sentences of one article into inputs in which every sentence is a target exactly once.
 
-    Training takes `core_share` 1: no window shows a sentence it does not learn from, which saves a third of the tokens.
+    Training takes `core_share` 1: windows overlap only where room is left, which saves a third of the tokens.
     """
     if not texts:
         return []

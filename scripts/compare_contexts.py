@@ -1,8 +1,10 @@
 """Train the ways of context on the same split with several seeds and say which one pays.
 
-    python -m scripts.compare_contexts configs/default.yaml configs/window.yaml configs/article.yaml --seeds 13 14 15
+    python -m scripts.compare_contexts configs/real.yaml --contexts single article window --seeds 13
 
-Runs that are finished are not repeated. The result is written to scripts/measured/contexts.json, which the README shows.
+Batches hold about the same number of tokens in each; the config's own context is the config's own run, in its own sizes.
+Finished runs are not repeated. The result is written to scripts/measured/contexts.json, which the README shows. Scores are of
+the test split: compare when the settings are final, and choose by what training says of validation.
 """
 
 import argparse
@@ -15,32 +17,38 @@ from typing import Any
 from labels.errors import DONE, exit_code, write_whole
 from scripts.tables import MEASURED, contexts_table
 
+SIZES = {"single": (128, 64), "pair": (128, 16), "article": (128, 2), "window": (256, 8)}  # max_length, inputs a training batch
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[13, 14, 15])
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.add_argument("--contexts", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[13])
     arguments = parser.parse_args()
-    return exit_code(lambda: _run(arguments.configs, arguments.seeds))
+    return exit_code(lambda: _run(arguments.config, arguments.contexts, arguments.seeds))
 
 
-def _run(configs: list[Path], seeds: list[int]) -> int:
-    rows = [_measure(path, seeds) for path in configs]
+def _run(config: Path, contexts: list[str], seeds: list[int]) -> int:
+    rows = [_measure(config, context, seeds) for context in contexts]
     write_whole(MEASURED / "contexts.json", json.dumps(rows, indent=1) + "\n")
     print(contexts_table())
     return DONE
 
 
-def _measure(path: Path, seeds: list[int]) -> dict[str, Any]:
+def _measure(path: Path, context: str, seeds: list[int]) -> dict[str, Any]:
     from train.config import load_config
     from train.trainer import train
 
-    row: dict[str, Any] = {"macro_f1": [], "inherited_f1": [], "seconds": [], "sentences_per_second": []}
+    row: dict[str, Any] = {"context": context, "macro_f1": [], "inherited_f1": [], "seconds": [], "sentences_per_second": []}
+    length, batch = SIZES[context]
+    sizes = [f"model.max_length={length}", f"training.per_device_train_batch_size={batch}"]
+    sizes += [f"training.per_device_eval_batch_size={2 * batch}", f"model.context={context}"]
+    own = load_config(path)
     for seed in seeds:
-        config = load_config(path, [f"seed={seed}", f"name=compare-{path.stem}-{seed}"])
-        folder = train(config)
+        is_own = (context, seed) == (own.model.context, own.seed)
+        folder = train(own if is_own else load_config(path, [*sizes, f"seed={seed}", f"name={own.name}-{context}-{seed}"]))
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        row["context"] = config.model.context
         row["macro_f1"].append(metrics["test"]["macro_f1"])
         row["inherited_f1"].append(metrics["test"]["inherited"]["f1"])
         row["seconds"].append(metrics["training"]["seconds"])

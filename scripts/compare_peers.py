@@ -4,18 +4,22 @@
     python -m scripts.compare_peers configs/real.yaml --only tfidf fasttext
 
 Needs the optional group: pip install -e '.[peers]'. A peer whose library is missing is left out, and said to be. Each runs in a
-process of its own, so that its memory is its own; all get the furniture rules; seconds of training leave out loading the data.
-After every peer the rows are kept in scripts/measured/peers.json, which the README shows; rows of an earlier run on the same
-split stay.
+process of its own, so that its memory is its own. Seconds of training count from the sentences being read to the first
+prediction, loading of libraries and encoders included; all get the furniture rules. Peers keep usual settings, while the
+config's were chosen on its validation split. After every peer the rows are kept in scripts/measured/peers.json, which
+the README shows; rows of an earlier run of the same config on the same split stay.
 """
 
 import argparse
+import hashlib
 import json
 import multiprocessing
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -25,68 +29,70 @@ from labels.errors import DONE, exit_code, write_whole
 from labels.furniture import find_furniture
 from labels.scheme import LabelScheme, load_scheme
 from models.calibration import Ints
-from scripts.peers import CLAIM_FINDERS, CLASSIFIERS, MissingPeer, Predict
+from scripts.peers import CLAIM_FINDERS, CLASSIFIERS, Predict
+from scripts.runs import ATTRIBUTED, CLAIM, need_labels
 from scripts.tables import MEASURED, peers_table
 from train.config import TrainConfig, load_config
 
-CLAIM = "quoted_claim"
-ATTRIBUTED = (CLAIM, "condition")  # a condition is nearly always somebody's words, which a finder of quotations rightly finds
 PATH = MEASURED / "peers.json"
+KNOWN = ("ours", *CLASSIFIERS, *CLAIM_FINDERS)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, metavar="CONFIG")
-    known = [*CLASSIFIERS, *CLAIM_FINDERS]
-    parser.add_argument("--only", nargs="+", choices=known, default=known, metavar="PEER", help=f"of {', '.join(known)}")
+    parser.add_argument("--only", nargs="+", choices=KNOWN, default=KNOWN, metavar="PEER", help=f"of {', '.join(KNOWN)}")
     arguments = parser.parse_args()
     return exit_code(lambda: _run(load_config(arguments.config), arguments.only))
 
 
 def _run(config: TrainConfig, peers: Sequence[str]) -> int:
-    from train.trainer import train
+    from train.data import describe_split, load_splits
 
-    folder = train(config)
-    split = json.loads((folder / "split.json").read_text(encoding="utf-8"))["data_sha256"]
+    scheme = load_scheme(config.data.scheme)
+    need_labels(scheme, ATTRIBUTED, str(config.data.scheme))
+    run = hashlib.sha256(describe_split(load_splits(config.data, scheme), config.data).encode())
+    run.update(config.to_yaml().encode())
     before = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
-    rows = before["rows"] if before.get("split") == split else {}
-    rows["ours"] = _alone(_ours, config, folder)
+    rows = before["rows"] if before.get("run") == run.hexdigest() else {}
     for name in peers:
         print(f"{name} ...", file=sys.stderr)
         try:
-            rows[name] = _alone(_peer, config, name)
-        except (ImportError, MissingPeer) as error:
+            rows[name] = _alone(_ours, config) if name == "ours" else _alone(_peer, config, name)
+        except (ModuleNotFoundError, BrokenProcessPool) as error:
             print(f"{name} left out: {error}", file=sys.stderr)
-        write_whole(PATH, json.dumps({"split": split, "rows": rows}, indent=1) + "\n")
+        write_whole(PATH, json.dumps({"run": run.hexdigest(), "rows": rows}, indent=1) + "\n")
     print(peers_table())
     return DONE
 
 
 def _alone(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        row = pool.submit(work, *arguments).result()
-        return row | {"memory_mb": max(row.get("memory_mb", 0), pool.submit(_peak_memory_mb).result())}
+        return pool.submit(work, *arguments).result() | {"memory_mb": pool.submit(_peak_memory_mb).result()}
 
 
 def _peak_memory_mb() -> int:
-    """Return the peak of this process; its ru_maxrss would start at what the parent had."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return round(int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024)
+    """Return the peak of this process; on Linux ru_maxrss would start at what the parent had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    return round(int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 2**10)
 
 
-def _ours(config: TrainConfig, folder: Path) -> dict[str, Any]:
-    """Score the config's own model as it is used: loaded from its folder, articles whole."""
+def _ours(config: TrainConfig) -> dict[str, Any]:
+    """Train the config anew, and score it as it is used: loaded from its folder, articles whole."""
     from models import Tagger
     from train.data import load_splits
+    from train.trainer import train
 
-    tagger = Tagger.load(folder)
-    test = load_splits(config.data, tagger.scheme)["test"]
-    tagger.probabilities(test["texts"][:2])
+    test = load_splits(config.data, load_scheme(config.data.scheme))["test"]
     start = time.perf_counter()
+    tagger = Tagger.load(train(config.model_copy(update={"name": f"{config.name}-beside-peers"}), fresh=True))
+    tagger.probabilities(test["texts"][:1])
+    ready = time.perf_counter()
     predicted = np.concatenate(tagger.probabilities(test["texts"])).argmax(axis=1)
-    row = _row(f"configs/{config.name}.yaml", test, predicted, tagger.scheme, time.perf_counter() - start)
-    facts = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["training"]
-    return row | {"training_seconds": facts["seconds"], "memory_mb": facts["peak_memory_mb"]}
+    row = _row(f"`{config.name}`, sentences in their articles", test, predicted, tagger.scheme, time.perf_counter() - ready)
+    return row | {"training_seconds": ready - start}
 
 
 def _peer(config: TrainConfig, name: str) -> dict[str, Any]:
@@ -103,15 +109,14 @@ def _peer(config: TrainConfig, name: str) -> dict[str, Any]:
         title, fit = CLASSIFIERS[name]
         predict = fit(texts, labels, config)
     else:
-        title, finder = CLAIM_FINDERS[name]
-        predict = _as_claims(finder(), scheme)
-    fitted = time.perf_counter()
+        title, finds = CLAIM_FINDERS[name]
+        predict = _as_claims(finds, scheme)
     predict(test["texts"][0])
     ready = time.perf_counter()
     predicted = _with_rules(predict, test["texts"], scheme)
     row = _row(title, test, predicted, scheme, time.perf_counter() - ready)
     if name in CLASSIFIERS:
-        return row | {"training_seconds": fitted - start}
+        return row | {"training_seconds": ready - start}
     return row | {"training_seconds": None, "macro_f1": None, "per_label": {CLAIM: row["per_label"][CLAIM]}}
 
 

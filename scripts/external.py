@@ -28,11 +28,11 @@ from labels.annotations import AnnotatedArticle, LabeledSentence, write_corpus
 from labels.articles import Article, json_rows, place_sentences, read_utf8
 from labels.errors import DONE, ArticleError, exit_code, write_whole
 from models.calibration import Ints
+from scripts.runs import ATTRIBUTED, CONDITION, FRAMING, need_labels
 from scripts.tables import MEASURED, external_table
 
 Row = dict[str, Any]
 PATH = MEASURED / "external.json"
-ATTRIBUTED = ("quoted_claim", "condition")
 SUBJECTIVITY = """\
 name: subjectivity
 labels:
@@ -76,6 +76,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _subjective(row: Row) -> bool:
     if row["source_label"] not in ("SUBJ", "OBJ"):
         raise ValueError(f"source_label {row['source_label']!r} is neither SUBJ nor OBJ")
+    if not row["doc"].endswith(("_train", "_dev", "_dev_test")):
+        raise ValueError(f"doc {row['doc']!r} is none of train, dev and dev_test")
     return bool(row["source_label"] == "SUBJ")
 
 
@@ -96,8 +98,8 @@ def _checkthat(rows: Sequence[Row], arguments: argparse.Namespace) -> Row:
         raise ArticleError(f"{arguments.rows}: has no rows of a doc that ends in dev_test; give the file of checkthat")
     gold = np.array([row["gold"] for row in test])
     tagger = Tagger.load(arguments.model)
-    framing = tagger.scheme.label2id["editorial_framing"]
-    zero_shot = _predict(tagger, [[row["text"]] for row in test]) == framing
+    need_labels(tagger.scheme, [FRAMING], str(arguments.model))
+    zero_shot = _predict(tagger, [[row["text"]] for row in test]) == tagger.scheme.label2id[FRAMING]
     trained = Tagger.load(_train_subjectivity(rows, arguments))
     return {
         "n": len(gold),
@@ -136,12 +138,13 @@ def _attribution(rows: Sequence[Row], arguments: argparse.Namespace) -> Row:
     for row in rows:
         articles.setdefault(row["doc"], []).append(row)
     tagger = Tagger.load(arguments.model)
+    need_labels(tagger.scheme, ATTRIBUTED, str(arguments.model))
     predicted = _predict(tagger, [[row["text"] for row in article] for article in articles.values()])
     names = np.array(tagger.scheme.names)[predicted]
     ordered = [row for article in articles.values() for row in article]
     if arguments.corpus == "gum_news":
-        for row in (row for row, name in zip(ordered, names, strict=True) if name == "condition"):
-            print(f"condition: {row['text']}", file=sys.stderr)
+        for row in (row for row, name in zip(ordered, names, strict=True) if name == CONDITION):
+            print(f"{CONDITION}: {row['text']}", file=sys.stderr)
     gold, said = np.array([row["gold"] for row in ordered]), np.isin(names, ATTRIBUTED)
     hits = int((said & gold).sum())
     return {

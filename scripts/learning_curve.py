@@ -3,7 +3,8 @@
     python -m scripts.learning_curve configs/real.yaml
 
 Macro F1 over the number of annotated sentences (an eighth, a quarter, a half and all of the training events), and original
-articles only, real articles only, both; always the same validation and test articles. Runs that are finished are not repeated.
+articles only, real articles only; always the same validation and test articles. All of it is the config's own run. Runs that
+are finished are not repeated.
 Writes scripts/measured/learning.json and docs/learning-curve.png.
 """
 
@@ -24,7 +25,7 @@ from scripts.runs import train_on
 from scripts.tables import MEASURED, learning_table
 from train.config import TrainConfig, load_config
 
-PARTS = (0.125, 0.25, 0.5, 1.0)
+PARTS = (0.125, 0.25, 0.5)
 PICTURE = Path("docs/learning-curve.png")
 
 
@@ -38,6 +39,7 @@ def main() -> int:
 
 def _run(config: TrainConfig) -> int:
     from train.data import read_corpora
+    from train.trainer import train
 
     articles = read_corpora(config.data, load_scheme(config.data.scheme))
     held = [a for a in articles if a.split in ("validation", "test")]
@@ -46,10 +48,12 @@ def _run(config: TrainConfig) -> int:
     real = [a for a in training if a.split == "train"]
     if not held or not original or not real:
         raise AnnotationError("the curve needs original and real articles; attach texts first (scripts/attach_corpus.py)")
-    rows = [_measure(config, f"{part:.3g} of the events", _part(training, part, config.seed), held) for part in PARTS]
+    rows = [_scores(train(config), "all", training)]
+    for part in PARTS:
+        rows.insert(-1, _measure(config, f"{part:.3g} of the events", _part(training, part, config.seed), held))
+    _draw(rows)
     rows += [_measure(config, "original only", original, held), _measure(config, "real only", real, held)]
     write_whole(MEASURED / "learning.json", json.dumps(rows, indent=1) + "\n")
-    _draw(rows[: len(PARTS)])
     print(learning_table())
     return DONE
 
@@ -67,6 +71,10 @@ def _measure(
 ) -> dict[str, Any]:
     name = f"{config.name}-{title.split(maxsplit=1)[0]}"
     folder = train_on(config, name, [*(replace(a, split="train") for a in articles), *held])
+    return _scores(folder, title, articles)
+
+
+def _scores(folder: Path, title: str, articles: Sequence[AnnotatedArticle]) -> dict[str, Any]:
     scores = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["test"]
     return {
         "trained on": title,

@@ -1,7 +1,7 @@
 """Other ways to label a sentence, each trained by a function (texts, class ids, config) → predict.
 
 They get sentences alone, as such tools are used. CLASSIFIERS know all labels; CLAIM_FINDERS only say whether somebody is
-quoted. A peer whose library or language data is not installed raises MissingPeer.
+quoted. A peer whose library is not installed raises ModuleNotFoundError.
 """
 
 import re
@@ -15,10 +15,6 @@ from models.calibration import Ints
 from train.config import TrainConfig
 
 Predict = Callable[[Sequence[str]], Ints]
-
-
-class MissingPeer(Exception):  # noqa: N818 - it is no fault, the peer is left out
-    """What has to be installed for the peer."""
 
 
 def _tfidf(texts: Sequence[str], labels: Ints, config: TrainConfig) -> Predict:
@@ -38,7 +34,7 @@ def _fasttext(texts: Sequence[str], labels: Ints, config: TrainConfig) -> Predic
         file.writelines(f"__label__{label} {line(text)}\n" for text, label in zip(texts, labels, strict=True))
         file.flush()
         model = fasttext.train_supervised(
-            file.name, epoch=25, lr=0.5, wordNgrams=2, minn=2, maxn=5, dim=100, seed=config.seed, thread=2, verbose=0
+            file.name, epoch=25, lr=0.5, wordNgrams=2, minn=2, maxn=5, dim=100, seed=config.seed, thread=1, verbose=0
         )
 
     def predict(given: Sequence[str]) -> Ints:
@@ -130,25 +126,8 @@ _SAID = re.compile(
 )
 
 
-def _quote_rules() -> Predict:
-    return lambda given: np.array([bool(_SAID.search(text)) for text in given])
-
-
-def _textacy() -> Predict:
-    import spacy
-    from textacy.extract import direct_quotations
-
-    if not spacy.util.is_package("en_core_web_sm"):
-        raise MissingPeer("spaCy's English pipeline: python -m spacy download en_core_web_sm")
-    nlp = spacy.load("en_core_web_sm")
-
-    def quoted(text: str) -> bool:
-        try:
-            return any(True for _ in direct_quotations(nlp(text)))
-        except ValueError:  # a quotation that is not closed
-            return False
-
-    return lambda given: np.array([quoted(text) for text in given])
+def _quote_rules(texts: Sequence[str]) -> Ints:
+    return np.array([bool(_SAID.search(text)) for text in texts])
 
 
 CLASSIFIERS: dict[str, tuple[str, Callable[[Sequence[str], Ints, TrainConfig], Predict]]] = {
@@ -158,7 +137,6 @@ CLASSIFIERS: dict[str, tuple[str, Callable[[Sequence[str], Ints, TrainConfig], P
     "setfit": ("SetFit on the same encoder (64 examples a label, 400 steps; head on all)", _setfit),
     "frozen": ("the same encoder, frozen, + logistic regression", _frozen),
 }
-CLAIM_FINDERS: dict[str, tuple[str, Callable[[], Predict]]] = {
+CLAIM_FINDERS: dict[str, tuple[str, Predict]] = {
     "quote_rules": ("quotation marks and verbs of speech", _quote_rules),
-    "textacy": ("textacy's direct quotations", _textacy),
 }

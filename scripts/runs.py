@@ -1,11 +1,22 @@
-"""Runs on chosen articles, for the scripts that compare: `train_on(config, name, articles)`."""
+"""What the scripts that compare share: `train_on(config, name, articles)`, and the labels that are somebody else's words."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from labels.annotations import AnnotatedArticle, write_corpus
-from labels.errors import writing
+from labels.errors import AnnotationError, writing
+from labels.scheme import LabelScheme
 from train.config import TrainConfig
+
+CLAIM, CONDITION, FRAMING = "quoted_claim", "condition", "editorial_framing"
+ATTRIBUTED = (CLAIM, CONDITION)  # a condition is nearly always somebody's words, which a finder of quotations rightly finds
+
+
+def need_labels(scheme: LabelScheme, names: Sequence[str], place: str) -> None:
+    """Raise AnnotationError if the scheme has not the labels a comparison is about."""
+    missing = [name for name in names if name not in scheme.names]
+    if missing:
+        raise AnnotationError(f"{place}: this comparison needs labels {', '.join(missing)}; it has {', '.join(scheme.names)}")
 
 
 def train_on(config: TrainConfig, name: str, articles: Sequence[AnnotatedArticle]) -> Path:

@@ -14,7 +14,7 @@ from labels.scheme import LabelScheme
 from models.backbones import locate_backbone
 from models.calibration import calibration_error, choose_threshold, fit_temperature, fold_temperature, softmax
 from models.classifier import build_classifier
-from models.contexts import CONTEXTS, collate, encode_article
+from models.contexts import CONTEXTS, CORE_SHARE, collate, encode_article
 
 TINY = "package:cognition/model"
 
@@ -75,6 +75,13 @@ def test_every_sentence_is_a_target_exactly_once(texts: list[str], context: str,
         if row.slots:
             assert len(row.slots) == len(row.input_ids)
             assert set(row.slots) - {-1} == set(range(len(row.targets)))
+
+
+def test_windows_of_training_overlap_less_and_label_every_sentence_once():
+    texts = [f"The council of town {n} voted on Friday to close bridge {n}." for n in range(40)]
+    read, learnt = (encode_article(texts, TOKENIZER, "window", 64, share) for share in (CORE_SHARE, 1.0))
+    assert sum(row.length for row in learnt) < 0.8 * sum(row.length for row in read)
+    assert [target for row in learnt for target in row.targets] == list(range(40))
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

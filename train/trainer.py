@@ -261,6 +261,7 @@ def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> None:
     facts = json.loads((run / TRAINING).read_text("utf-8"))
     metrics = {"validation_macro_f1": score_predictions(gold, probabilities.argmax(axis=1), tagger.scheme)["macro_f1"]}
     metrics |= {"test": evaluation.as_dict(), "temperature": temperature, "training": facts}
+    metrics["corpora"] = list(map(str, corpus_folders(config.data)))
     write_card(run, tagger.scheme, config.model_dump(mode="json"), metrics)
     write_whole(run / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
 
