@@ -177,7 +177,7 @@ def _test_scores(run: str) -> dict[str, Any]:
 def peers_table() -> str:
     """Return what `python -m scripts.compare_peers` measured last."""
     rows = json.loads((MEASURED / "peers.json").read_text(encoding="utf-8"))["rows"]
-    names = list(rows["ours"]["per_label"])
+    names = list(max((row["per_label"] for row in rows.values()), key=len, default=()))
     lines = [
         f"| | macro F1 | {' | '.join(names)} | claim or condition | training | sentences a second | memory |",
         "|---|---|" + "---|" * len(names) + "---|---|---|---|",
