@@ -97,8 +97,7 @@ def _ours(config: TrainConfig) -> dict[str, Any]:
 
 def _peer(config: TrainConfig, name: str) -> dict[str, Any]:
     """Train one peer and score it."""
-    from train.baselines import flat
-    from train.data import load_splits
+    from train.data import flat, load_splits
 
     scheme = load_scheme(config.data.scheme)
     splits = load_splits(config.data, scheme)
@@ -136,20 +135,20 @@ def _with_rules(predict: Predict, articles: Sequence[Sequence[str]], scheme: Lab
 
 
 def _row(title: str, test: Any, predicted: Ints, scheme: LabelScheme, seconds: float) -> dict[str, Any]:
-    from train.baselines import flat
+    from sklearn.metrics import f1_score
+
+    from train.data import flat
     from train.evaluation import score_predictions
-    from train.metrics import confusion_matrix, f1_of
 
     _, gold = flat(test)
     scores = score_predictions(gold, predicted, scheme)
     attributed = [scheme.label2id[label] for label in ATTRIBUTED]
-    either = confusion_matrix(np.isin(gold, attributed) * 1, np.isin(predicted, attributed) * 1, 2)
     return {
         "title": title,
         "n": len(gold),
         "macro_f1": scores["macro_f1"],
         "per_label": {label: found["f1"] for label, found in scores["per_label"].items()},
-        "attributed_f1": float(f1_of(either)[1]),
+        "attributed_f1": float(f1_score(np.isin(gold, attributed), np.isin(predicted, attributed))),
         "sentences_per_second": len(gold) / seconds,
     }
 

@@ -132,6 +132,8 @@ def _train_subjectivity(rows: Sequence[Row], arguments: argparse.Namespace) -> P
 
 def _attribution(rows: Sequence[Row], arguments: argparse.Namespace) -> Row:
     """Score "somebody else's words"; articles are tagged whole."""
+    from sklearn.metrics import precision_recall_fscore_support
+
     from models import Tagger
 
     articles: dict[str, list[Row]] = {}
@@ -145,15 +147,12 @@ def _attribution(rows: Sequence[Row], arguments: argparse.Namespace) -> Row:
     if arguments.corpus == "gum_news":
         for row in (row for row, name in zip(ordered, names, strict=True) if name == CONDITION):
             print(f"{CONDITION}: {row['text']}", file=sys.stderr)
-    gold, said = np.array([row["gold"] for row in ordered]), np.isin(names, ATTRIBUTED)
-    hits = int((said & gold).sum())
-    return {
-        "n": len(gold),
-        "articles": len(articles),
-        "f1": 2 * hits / max(1, int(said.sum() + gold.sum())),
-        "precision": hits / max(1, int(said.sum())),
-        "recall": hits / max(1, int(gold.sum())),
-    }
+    gold = np.array([row["gold"] for row in ordered])
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        gold, np.isin(names, ATTRIBUTED), average="binary", zero_division=0
+    )
+    found = {"f1": float(f1), "precision": float(precision), "recall": float(recall)}
+    return {"n": len(gold), "articles": len(articles)} | found
 
 
 def _predict(tagger: Any, articles: Sequence[Sequence[str]]) -> Ints:

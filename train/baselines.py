@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 
 from models.calibration import Ints
+from train.data import flat
 
 
 def baseline_predictions(splits: DatasetDict, seed: int) -> dict[str, Ints]:
@@ -29,9 +30,3 @@ def tfidf_classifier(seed: int, ngrams: int = 2) -> Any:
         TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True, min_df=2, token_pattern=r"(?u)\b\w+\b|[\"“”‘’?!:|]"),
         LogisticRegression(C=10, max_iter=1000, class_weight="balanced", random_state=seed),
     )
-
-
-def flat(dataset: Dataset) -> tuple[list[str], Ints]:
-    """Return the sentences of a split and their class ids, articles one after the other."""
-    texts = [text for row in dataset["texts"] for text in row]
-    return texts, np.array([label for row in dataset["labels"] for label in row])

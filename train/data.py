@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from labels.annotations import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, read_corpus
 from labels.errors import AnnotationError
 from labels.scheme import LabelScheme
+from models.calibration import Ints
 from models.contexts import CORE_SHARE, ModelInput, collate, encode_article
 from train.config import DataConfig
 
@@ -90,6 +92,12 @@ def encode_split(
         for row in encode_article(article["texts"], tokenizer, context, max_length, core_share)
     ]
     return Dataset.from_list(rows)
+
+
+def flat(dataset: Dataset) -> tuple[list[str], Ints]:
+    """Return the sentences of a split and their class ids, articles one after the other."""
+    texts = [text for row in dataset["texts"] for text in row]
+    return texts, np.array([label for row in dataset["labels"] for label in row])
 
 
 def collate_rows(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, "torch.Tensor"]:

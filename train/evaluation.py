@@ -12,6 +12,7 @@ from models.calibration import Floats, Ints
 from models.tagger import Tagger
 from train.baselines import baseline_predictions
 from train.config import TrainConfig
+from train.data import flat
 from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
 
 
@@ -54,7 +55,7 @@ def evaluate_tagger(
     """Return the scores, the test predictions as rows, and the test probabilities [sentences, labels]."""
     scheme, test = tagger.scheme, splits["test"]
     probabilities = np.concatenate(tagger.probabilities(test["texts"]))
-    gold = np.concatenate([np.array(row) for row in test["labels"]])
+    _, gold = flat(test)
     predicted = probabilities.argmax(axis=1)
     article_of = np.repeat(np.arange(len(test)), [len(row) for row in test["labels"]])
     scores = _scorer(gold, article_of, scheme, config)

@@ -31,13 +31,13 @@ from transformers.trainer_utils import set_seed
 from labels.errors import ConfigError, OutputError, write_whole, writing
 from labels.scheme import LabelScheme, load_scheme
 from models.backbones import locate_backbone
-from models.calibration import Ints, choose_threshold, fit_temperature, fold_temperature
+from models.calibration import choose_threshold, fit_temperature, fold_temperature
 from models.card import write_card
 from models.classifier import build_classifier, save_classifier
 from models.contexts import CORE_SHARE, IGNORED
 from models.tagger import Tagger
 from train.config import TrainConfig
-from train.data import collate_rows, corpus_folders, describe_split, encode_split, load_splits
+from train.data import collate_rows, corpus_folders, describe_split, encode_split, flat, load_splits
 from train.evaluation import evaluate_tagger, score_predictions
 from train.figures import confusion_png, reliability_png
 from train.progress import ProgressReport, say
@@ -210,7 +210,7 @@ def _optimizer(model: PreTrainedModel, arguments: TrainingArguments, head_learni
 
 def _loss(config: TrainConfig, splits: DatasetDict, scheme: LabelScheme) -> Callable[..., torch.Tensor]:
     """Return cross-entropy over the labelled sentences of a batch, weighted by label if the config says so."""
-    counts = np.bincount([label for row in splits["train"]["labels"] for label in row], minlength=len(scheme.names))
+    counts = np.bincount(flat(splits["train"])[1], minlength=len(scheme.names))
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[config.model.class_weights]
     weights = torch.tensor((counts.sum() / np.maximum(counts, 1) / len(counts)) ** power, dtype=torch.float32)
     smoothing = float(config.training.get("label_smoothing_factor", 0.0))
@@ -247,14 +247,14 @@ def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> None:
     """Calibrate on validation, then score on test what a plain load of the folder gives; write it all into the folder."""
     tagger = Tagger.load(run)
     validation = splits["validation"]
-    gold: Ints = np.concatenate([np.array(row) for row in validation["labels"]])
+    _, gold = flat(validation)
     temperature = fit_temperature(np.concatenate(tagger.logits(validation["texts"])), gold)
     fold_temperature(tagger.model, temperature)
     probabilities = np.concatenate(tagger.probabilities(validation["texts"]))
     tagger.model.config.abstain_below = choose_threshold(probabilities, gold, config.evaluation.kept_precision)
     save_classifier(tagger.model, tagger.tokenizer, config.data.scheme, run)
     evaluation, rows, test_probabilities = evaluate_tagger(Tagger.load(run), splits, config)
-    test_gold: Ints = np.concatenate([np.array(row) for row in splits["test"]["labels"]])
+    _, test_gold = flat(splits["test"])
     confusion_png(evaluation.confusion, tagger.scheme, run / "confusion.png")
     reliability_png(test_probabilities, test_gold, run / "reliability.png")
     write_whole(run / "predictions.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
