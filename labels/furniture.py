@@ -39,8 +39,9 @@ _WHOLE_LINE = re.compile(
     | (?:home|news|politics|business|sports?|opinion|culture|world|local|weather|video|photos?|about|contact|search|menu|economy|society|science|technology|tech|health|lifestyle|travel|markets?|analysis|podcasts?|shop|jobs|more|[|>»·•/&, ])+
     )\W*$"""
 )
-_TICKER = re.compile(r"^[\W_]*[A-Z]{2,6}(?:/[A-Z]{3})?[\s:]*[▲▼+-]?\s*[$€£]?\d[\d.,]*\s*%?(?:\s*[▲▼(+-].*)?$")
-_TIME_OR_NUMBER = re.compile(r"^[\W_]*(?:\d[\d.,:/\s-]*(?:[ap]\.?m\.?|GMT|UTC|[A-Z]{3,4}T)?[\W_]*)+$", re.IGNORECASE)
+# `*+` never gives back what it took: without that, a long number with a letter after it takes for ever.
+_TICKER = re.compile(r"^[\W_]*+[A-Z]{2,6}(?:/[A-Z]{3})?[\s:]*+[▲▼+-]?\s*+[$€£]?\d[\d.,]*+\s*+%?(?:\s*[▲▼(+-].*)?$")
+_TIME_OR_NUMBER = re.compile(r"^[\W_]*+(?:\d[\d.,:/\s-]*+(?:[ap]\.?m\.?|GMT|UTC|[A-Z]{3,4}T)?[\W_]*+)++$", re.IGNORECASE)
 _BYLINE = re.compile(r"^(?:By|Von|Par) [A-Z][\w.'’-]+(?: (?:[A-Z][\w.'’-]*|and|&|de|van|von|al-\w+)){1,6}(?:,? [\w ]{0,40})?$")
 _SEPARATOR = re.compile(r"\s[|·•»►/]\s")
 _SAME_PAGE = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "HANGUL": "CJK"}  # scripts that one text mixes

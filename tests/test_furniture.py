@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from labels.annotations import AnnotatedArticle
@@ -69,3 +71,12 @@ def test_no_article_sentence_of_the_corpus_is_taken_for_furniture(corpus: list[A
             caught, lines = caught + (flag and labeled.label == "skip"), lines + (labeled.label == "skip")
     assert wrong == []
     assert caught / lines > 0.35
+
+
+@pytest.mark.parametrize(
+    "line", ["1" * 5000 + "x", "1," * 4000 + "x", "12:30 " * 2000 + "x", "AB" + " " * 20_000 + "x", "+1.2% " * 3000 + "q"]
+)
+def test_no_line_takes_for_ever(line: str):
+    started = time.perf_counter()
+    find_furniture([line])
+    assert time.perf_counter() - started < 2
