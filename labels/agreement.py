@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from labels.annotations import Annotation
-
-ADJUDICATOR = "adjudicator"
+from labels.annotations import ADJUDICATOR, Annotation
 
 
 @dataclass(frozen=True, slots=True)

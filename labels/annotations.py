@@ -6,14 +6,16 @@ A corpus is a folder with two JSONL files:
     sentences.jsonl   {"article", "index", "start", "end", "text", "label", "inherited", "votes", "spans"}   one a sentence
 
 `event` names the story that several outlets cover: data is split by it. `split` fixes where an article goes (train,
-validation or test); null leaves that to the training. `votes` keeps what each annotator said, with the annotator's pseudonym,
-kind (person or model) and, of an adjudicator, the reason. `inherited` marks a claim whose source stands in another sentence.
+validation or test); null leaves that to the training. A null `label` is open, because nobody has labelled the sentence yet or
+the votes disagree: the model sees it as context, and it is never counted. `votes` keeps what each annotator said, with the
+annotator's pseudonym, kind (person or model), of an adjudicator the reason, of somebody at a screen the seconds spent and
+whether the label was the model's own suggestion (`origin`). `inherited` marks a claim whose source stands in another sentence.
 """
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,26 @@ from labels.scheme import LabelScheme
 
 ARTICLES, SENTENCES = "articles.jsonl", "sentences.jsonl"
 SPLITS = ("train", "validation", "test")
+ADJUDICATOR = "adjudicator"  # the annotator whose vote decides
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotator's vote on one sentence; `kind` is person or model, `reason` a word or two of an adjudicator's."""
+    """One annotator's vote on one sentence.
+
+    Attributes:
+        kind: person or model.
+        reason: a word or two of an adjudicator's.
+        seconds: spent on it at the screen, if known.
+        origin: manual, or, where a model's suggestion was shown, prediction (kept) or prediction-changed; empty if unknown.
+    """
 
     annotator: str
     kind: str
     label: str
     reason: str = ""
+    seconds: float | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +58,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class LabeledSentence:
-    """A sentence with the label of record and the votes it rests on."""
+    """A sentence with the label of record, None while that is open, and the votes it rests on."""
 
     sentence: Sentence
-    label: str
+    label: str | None
     votes: tuple[Annotation, ...] = ()
     inherited: bool = False
     spans: tuple[Span, ...] = ()
@@ -73,7 +85,11 @@ class AnnotatedArticle:
 
 
 def adjudicate(votes: Iterable[Annotation]) -> str | None:
-    """Return the label that more than half of the votes give, or None: then somebody has to decide."""
+    """Return the label the adjudicator gave last, else the one that more than half of the votes give, else None."""
+    votes = list(votes)
+    decided = [vote.label for vote in votes if vote.annotator == ADJUDICATOR]
+    if decided:
+        return decided[-1]
     counts = Counter(vote.label for vote in votes)
     if not counts:
         return None
@@ -86,7 +102,7 @@ def read_corpus(folder: Path, scheme: LabelScheme) -> list[AnnotatedArticle]:
 
     Raises:
         AnnotationError: one line naming file and line: an unknown label, offsets that do not give the sentence's text, a
-            sentence of no article, a missing or repeated index, an article without sentences.
+            sentence of no article, a missing or repeated index.
     """
     articles: dict[str, tuple[Article, dict[str, Any]]] = {}
     for place, row in _rows(folder / ARTICLES):
@@ -115,22 +131,32 @@ def read_corpus(folder: Path, scheme: LabelScheme) -> list[AnnotatedArticle]:
                 f"{place}: index {labeled.sentence.index} of article {name!r} is out of order; expected {len(sentences[name])}"
             )
         sentences[name].append(labeled)
-    for name in articles:
-        if name not in sentences:
-            raise AnnotationError(f"{folder / ARTICLES}: article {name!r} has no sentence in {SENTENCES}")
-    return [AnnotatedArticle(article, sentences=tuple(sentences[name]), **story) for name, (article, story) in articles.items()]
+    return [
+        AnnotatedArticle(article, sentences=tuple(sentences[name]), **story)
+        for name, (article, story) in articles.items()
+        if name in sentences
+    ]
 
 
 def write_corpus(folder: Path, corpus: Sequence[AnnotatedArticle]) -> None:
-    """Write a corpus; each file is there whole or not at all."""
+    """Write a corpus so that a reader at any moment finds it as it was or as it will be.
+
+    Articles come first, with those that will go, and are cut to what stays once the sentences are written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    articles = [
-        {"id": a.article.id, "event": a.event, "kind": a.kind, "topic": a.topic, "split": a.split}
+    articles = {
+        a.article.id: {"id": a.article.id, "event": a.event, "kind": a.kind, "topic": a.topic, "split": a.split}
         | {key: getattr(a.article, key) for key in ("outlet", "title", "published", "url", "text")}
         for a in corpus
-    ]
+    }
+    before = {row["id"]: row for _, row in _rows(folder / ARTICLES)} if (folder / ARTICLES).exists() else {}
     sentences = [_sentence_row(labeled) for a in corpus for labeled in a.sentences]
-    for name, rows in ((SENTENCES, sentences), (ARTICLES, articles)):
+    steps = [(SENTENCES, sentences), (ARTICLES, list(articles.values()))]
+    if before.keys() - articles.keys():
+        steps.insert(0, (ARTICLES, list((before | articles).values())))
+    elif before.keys() != articles.keys():
+        steps.reverse()
+    for name, rows in steps:
         write_whole(folder / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
@@ -142,17 +168,23 @@ def read_votes(rows: Sequence[dict[str, Any]], scheme: LabelScheme, place: str) 
     """
     try:
         return tuple(
-            Annotation(v["annotator"], v["kind"], scheme.check(v["label"], place), str(v.get("reason") or "")) for v in rows
+            Annotation(
+                v["annotator"],
+                v["kind"],
+                scheme.check(v["label"], place),
+                str(v.get("reason") or ""),
+                v.get("seconds"),
+                str(v.get("origin") or ""),
+            )
+            for v in rows
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise AnnotationError(f"{place}: a vote needs annotator, kind and label (wrong at {error})") from error
 
 
-def vote_rows(votes: Iterable[Annotation]) -> list[dict[str, str]]:
-    """Return votes as JSON objects; a reason only where there is one."""
-    return [
-        {"annotator": v.annotator, "kind": v.kind, "label": v.label} | ({"reason": v.reason} if v.reason else {}) for v in votes
-    ]
+def vote_rows(votes: Iterable[Annotation]) -> list[dict[str, Any]]:
+    """Return votes as JSON objects; what is not known of a vote is left out."""
+    return [{key: value for key, value in asdict(vote).items() if value not in ("", None)} for vote in votes]
 
 
 def _rows(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -179,7 +211,7 @@ def _sentence(row: dict[str, Any], article: Article, scheme: LabelScheme, place:
     try:
         return LabeledSentence(
             Sentence(article.id, index, start, end, text),
-            scheme.check(row.get("label"), place),
+            None if row.get("label", "") is None else scheme.check(row.get("label"), place),
             read_votes(votes, scheme, place),
             bool(row.get("inherited", False)),
             tuple(Span(s["start"], s["end"], s["type"]) for s in spans),

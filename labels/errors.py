@@ -6,7 +6,9 @@ UserError                  the input was wrong: exit code 2, one line a fault, n
 ├── ConfigError            the training config is wrong
 ├── BackboneError          the pretrained encoder is not there or not the one named
 ├── ArtefactError          the trained model cannot be loaded
-└── OutputError            the result cannot be written
+├── OutputError            the result cannot be written
+└── StudioError            Label Studio does not do what was asked
+    └── StudioTimeoutError    it does not answer in time
 """
 
 import os
@@ -46,6 +48,14 @@ class ArtefactError(UserError):
 
 class OutputError(UserError):
     """The result cannot be written."""
+
+
+class StudioError(UserError):
+    """Label Studio does not do what was asked."""
+
+
+class StudioTimeoutError(StudioError):
+    """Label Studio does not answer in time."""
 
 
 def exit_code(command: Callable[[], int], *, debug: bool = False) -> int:

@@ -3,6 +3,7 @@
 python -m models article.txt page.html
 python -m models articles/ --format html -o tagged.html
 cat article.txt | python -m models - --format jsonl
+python -m models serve --help
 """
 
 import argparse
@@ -18,6 +19,10 @@ DEFAULT_MODEL = "models/artifacts/default"
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["serve"]:
+        from models.serve import main as serve
+
+        return serve(sys.argv[2:])
     parser = argparse.ArgumentParser(
         prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

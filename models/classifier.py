@@ -5,6 +5,7 @@ encoder. An artefact folder is what `save_pretrained` writes, with the scheme be
 `calibration_temperature` (already divided into the head's weights) and `abstain_below`.
 """
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -143,6 +144,19 @@ def save_classifier(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, 
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     shutil.copyfile(scheme_path, folder / SCHEME)
+
+
+def model_version(folder: Path) -> str:
+    """Return a name for the weights of an artefact: its folder's name and the first digits of their SHA-256.
+
+    Raises:
+        ArtefactError: there are no weights.
+    """
+    try:
+        with (folder / "model.safetensors").open("rb") as file:
+            return f"{folder.resolve().name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
+    except OSError as error:
+        raise ArtefactError(f"{folder}: no trained model here; train one with: python -m train configs/default.yaml") from error
 
 
 def load_classifier(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, LabelScheme]:

@@ -102,7 +102,7 @@ class Tagger:
         furniture = self.scheme.furniture_label
         known = [find_furniture(texts) if furniture else [not text.strip() for text in texts] for texts in articles]
         shown = [[t for t, f in zip(texts, flags, strict=True) if not f] for texts, flags in zip(articles, known, strict=True)]
-        results = []
+        results: list[Floats] = []
         for flags, logits in zip(known, self.logits(shown, progress), strict=True):
             rows = np.full((len(flags), len(self.scheme.names)), 1 / len(self.scheme.names))
             if furniture:

@@ -137,10 +137,11 @@ def _with_rules(predict: Predict, articles: Sequence[Sequence[str]], scheme: Lab
 def _row(title: str, test: Any, predicted: Ints, scheme: LabelScheme, seconds: float) -> dict[str, Any]:
     from sklearn.metrics import f1_score
 
-    from train.data import flat
+    from train.data import flat, of_labelled
     from train.evaluation import score_predictions
 
     _, gold = flat(test)
+    predicted = of_labelled(test, [predicted])
     scores = score_predictions(gold, predicted, scheme)
     attributed = [scheme.label2id[label] for label in ATTRIBUTED]
     return {

@@ -91,9 +91,9 @@ def _setfit(texts: Sequence[str], labels: Ints, config: TrainConfig) -> Predict:
     return lambda given: np.asarray(head.predict(body.encode(list(given), batch_size=64)))
 
 
-def _frozen(texts: Sequence[str], labels: Ints, config: TrainConfig) -> Predict:
+def embedder(config: TrainConfig) -> Callable[[Sequence[str]], Any]:
+    """Return a function from sentences to the means of their token vectors, [sentences, width], of the encoder as it comes."""
     import torch
-    from sklearn.linear_model import LogisticRegression
     from transformers import AutoModel, AutoTokenizer
 
     from models.backbones import locate_backbone
@@ -114,6 +114,13 @@ def _frozen(texts: Sequence[str], labels: Ints, config: TrainConfig) -> Predict:
             vectors[part] = ((hidden * mask).sum(1) / mask.sum(1)).numpy()
         return vectors
 
+    return embed
+
+
+def _frozen(texts: Sequence[str], labels: Ints, config: TrainConfig) -> Predict:
+    from sklearn.linear_model import LogisticRegression
+
+    embed = embedder(config)
     head = LogisticRegression(C=10, max_iter=3000, class_weight="balanced", random_state=config.seed).fit(embed(texts), labels)
     return lambda given: np.asarray(head.predict(embed(given)))
 

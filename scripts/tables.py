@@ -32,7 +32,7 @@ def label_table() -> str:
 def corpus_table(by: str) -> str:
     """Return the original corpus's counts per label as a Markdown table; `by` is kind, topic or event."""
     corpus = read_corpus(CORPUS, load_scheme())
-    return _counts([(getattr(a, by), [s.label for s in a.sentences]) for a in corpus], by)
+    return _counts([(getattr(a, by), [s.label for s in a.sentences if s.label]) for a in corpus], by)
 
 
 def real_table(by: str) -> str:
@@ -191,6 +191,22 @@ def peers_table() -> str:
     return "\n".join(lines)
 
 
+def next_batch_table() -> str:
+    """Return what `python -m scripts.simulate_next_batch` measured last."""
+    found = json.loads((MEASURED / "next_batch.json").read_text(encoding="utf-8"))
+    lines = ["| order | labels needed for 95% of the full macro F1, mean (fewest–most) |", "|---|---|"]
+    for name, title in (("random", "random sentences"), ("next_batch", "least certain first")):
+        needed = found["needed"][name]
+        lines.append(f"| {title} | {_mean(needed):.0f} ({min(needed)}–{max(needed)}) |")
+    saved = 1 - _mean(found["needed"]["next_batch"]) / _mean(found["needed"]["random"])
+    lines += [
+        "",
+        f"{found['sentences']} sentences to choose from, {found['test']} to test on, {len(needed)} seeds; macro F1 with all of "
+        f"them {found['full']:.3f}. Labels saved: {saved:.0%}.",
+    ]
+    return "\n".join(lines)
+
+
 def external_table() -> str:
     """Return what `python -m scripts.external` measured last, a line a corpus."""
     found = json.loads((MEASURED / "external.json").read_text(encoding="utf-8"))
@@ -219,5 +235,5 @@ def help_text(package: str) -> str:
     return f"```\n{done.stdout.rstrip()}\n```"
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)

@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from labels import annotations
 from labels.annotations import AnnotatedArticle, Annotation, adjudicate, read_corpus, write_corpus
-from labels.errors import AnnotationError
+from labels.errors import AnnotationError, write_whole
 from labels.scheme import LabelScheme
 
 
@@ -47,8 +49,30 @@ def test_a_folder_without_a_corpus_is_named(scheme: LabelScheme, tmp_path: Path)
         read_corpus(tmp_path, scheme)
 
 
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_corpus_whose_writing_is_cut_short_is_as_it_was_or_as_it_will_be(
+    corpus: list[AnnotatedArticle], scheme: LabelScheme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+):
+    before, after = corpus[:4], [replace(corpus[1], topic="new"), *corpus[3:6]]
+    write_corpus(tmp_path, before)
+    writes: list[Path] = []
+
+    def killed(path: Path, content: str) -> None:
+        writes.append(path)
+        if len(writes) == step:
+            raise KeyboardInterrupt
+        write_whole(path, content)
+
+    monkeypatch.setattr(annotations, "write_whole", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_corpus(tmp_path, after)
+    found = {a.article.id: a.sentences for a in read_corpus(tmp_path, scheme)}
+    assert found in [{a.article.id: a.sentences for a in state} for state in (before, after)]
+
+
 def test_adjudication_is_by_majority():
     votes = [Annotation(name, "person", label) for name, label in (("a", "fact"), ("b", "fact"), ("c", "skip"))]
     assert adjudicate(votes) == "fact"
     assert adjudicate(votes[1:]) is None
     assert adjudicate([]) is None
+    assert adjudicate([Annotation("adjudicator", "person", "skip"), *votes]) == "skip"

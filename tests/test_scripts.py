@@ -13,8 +13,9 @@ from labels.annotations import AnnotatedArticle, read_corpus
 from labels.scheme import LabelScheme
 from labels.standoff import sentence_hash
 from models import Tagger
-from scripts import compare_peers, external, tables
+from scripts import compare_peers, external, simulate_next_batch, tables
 from scripts.learning_curve import _part
+from scripts.next_batch import choose
 from tests.conftest import ROOT, Run
 from train.config import load_config
 from train.data import load_splits
@@ -110,7 +111,7 @@ def test_attribution_of_others_is_scored_article_by_article(
     found = json.loads((measured / "external.json").read_text(encoding="utf-8"))["polnear"]
     tagger = Tagger.load(artefact)
     predicted = np.concatenate(tagger.probabilities([[s.sentence.text for s in a.sentences] for a in articles])).argmax(1)
-    gold = [said(s.label) for a in articles for s in a.sentences]
+    gold = [said(str(s.label)) for a in articles for s in a.sentences]
     assert found["f1"] == pytest.approx(f1_score(gold, [said(tagger.scheme.names[i]) for i in predicted]))
     assert (found["n"], found["articles"]) == (len(gold), 6)
 
@@ -158,3 +159,36 @@ def test_a_file_of_another_corpus_is_refused(run: Run, tmp_path: Path, corpus_na
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_batch_is_chosen_by_article_without_twins():
+    margins = np.array([0.1, 0.2, 0.9, 0.9, 0.05, 0.9, 0.15, 0.3])
+    texts = [
+        "ferry sinks",
+        "mayor resigns",
+        "rain falls",
+        "sun shines",
+        "cat sleeps",
+        "dog barks",
+        "the ferry sinks",
+        "bread rises",
+    ]
+    article_of = [0, 0, 0, 0, 1, 1, 2, 2]
+    assert choose(margins, texts, article_of, size=3, per_article=2) == [0, 1, 7]  # 6 says what 0 says
+    assert choose(margins, texts, article_of, size=8, per_article=1) == [4, 0, 7]
+
+
+def test_the_simulated_annotator_labels_in_both_orders(
+    measured: Path, small_corpus: Path, tiny_config: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(simulate_next_batch, "MEASURED", measured)
+    monkeypatch.setattr(simulate_next_batch, "PICTURE", measured / "curve.png")
+    assert simulate_next_batch._run(load_config(tiny_config), seeds=2, per_article=10) == 0
+    found = json.loads((measured / "next_batch.json").read_text(encoding="utf-8"))
+    for name in ("random", "next_batch"):
+        for curve, needed in zip(found["curves"][name], found["needed"][name], strict=True):
+            reached = [score >= 0.95 * found["full"] for score in curve]
+            assert all(reached[(needed - found["start"]) // found["batch"] :])
+    assert found["curves"]["random"][0][0] == found["curves"]["next_batch"][0][0]  # the same start
+    assert (measured / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "Labels saved" in tables.next_batch_table()

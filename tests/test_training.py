@@ -16,14 +16,15 @@ import pytest
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import f1_score
 
-from labels.annotations import SPLITS, AnnotatedArticle, write_corpus
+from labels.annotations import SPLITS, AnnotatedArticle, read_corpus, write_corpus
 from labels.articles import Article
-from labels.errors import AnnotationError, OutputError, UserError
+from labels.errors import AnnotationError, ConfigError, OutputError, UserError
 from labels.scheme import LabelScheme
 from models import Tagger
+from models.classifier import model_version
 from tests.conftest import ROOT, Run
 from train.config import DataConfig, load_config
-from train.data import describe_split, load_splits
+from train.data import describe_split, flat, load_splits
 from train.evaluation import _by_outlet, _most_certain
 from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
 from train.trainer import train
@@ -78,6 +79,59 @@ def test_a_split_that_corpora_fix_holds(
     write_corpus(tmp_path, [replace(a, split="train") for a in corpus if a.event in fixed])
     with pytest.raises(AnnotationError, match="none of their articles is for validation"):
         load_splits(config, scheme)
+
+
+def test_open_sentences_are_shown_and_never_counted(small_corpus: Path, scheme: LabelScheme, tiny_config: Path, tmp_path: Path):
+    """Every third sentence has no label of record, and one article none at all."""
+    articles = [
+        replace(
+            a, sentences=tuple(replace(s, label=None if n == 0 or s.sentence.index % 3 == 0 else s.label) for s in a.sentences)
+        )
+        for n, a in enumerate(read_corpus(small_corpus, scheme))
+    ]
+    write_corpus(tmp_path / "corpus", articles)
+    assert read_corpus(tmp_path / "corpus", scheme) == articles
+    given = [f"data.corpora=[{tmp_path / 'corpus'}]", f"output_dir={tmp_path}", "name=open", "model.context=window"]
+    config = load_config(tiny_config, given)
+    splits = load_splits(config.data, scheme)
+    assert sum(len(splits[name]) for name in SPLITS) == len(articles) - 1
+    for name in SPLITS:
+        texts, labels = flat(splits[name])
+        assert len(texts) == len(labels) < sum(map(len, splits[name]["texts"]))
+        assert set(labels) <= set(scheme.id2label)
+    folder = train(config)
+    test, gold = flat(splits["test"])
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["text"], row["label"]) for row in rows] == [(t, scheme.names[g]) for t, g in zip(test, gold, strict=True)]
+    assert scores(folder)["test"]["n"] == len(test)
+
+
+def test_a_model_is_replaced_only_by_a_better_one_on_the_same_split(
+    corpus: list[AnnotatedArticle], small_corpus: Path, scheme: LabelScheme, tiny_config: Path, tmp_path: Path
+):
+    def go(*given: str, if_better: bool = True) -> dict[str, Any]:
+        overrides = [f"output_dir={tmp_path}", "name=m", *given]
+        folder = train(load_config(tiny_config, overrides), if_better=if_better)
+        found: dict[str, Any] = json.loads((folder / "split.json").read_text("utf-8"))
+        return found
+
+    first = go("training.max_steps=1", if_better=False)
+    used = {a.event for a in read_corpus(small_corpus, scheme)}
+    write_corpus(tmp_path / "more", [a for a in corpus if a.event not in used][:4])
+    better = go(f"data.attached=[{tmp_path / 'more'}]")
+    version = model_version(tmp_path / "m")
+    assert (better["validation"], better["test"]) == (first["validation"], first["test"])
+    assert set(better["train"]) > set(first["train"])
+    assert scores(tmp_path / "m")["test"]["n"] > 0
+    assert go("training.max_steps=1") == better
+    assert model_version(tmp_path / "m") == version
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "more"]
+    other = tmp_path / "other.yaml"
+    other.write_text("labels: [{name: x}, {name: y}]", encoding="utf-8")
+    with pytest.raises(ConfigError, match="was trained with other labels"):
+        go(f"data.scheme={other}")
+    with pytest.raises(ConfigError, match=r"data.keep_split: .* is no split.json of a run"):
+        go(f"data.keep_split={tmp_path / 'm' / 'metrics.json'}", "name=other", if_better=False)
 
 
 def test_metrics_are_those_of_scikit_learn_and_need_no_hub():

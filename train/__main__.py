@@ -20,8 +20,11 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="values to change, for instance seed=7")
     parser.add_argument("--dry-run", action="store_true", help="print the filled config and stop")
     parser.add_argument("--fresh", action="store_true", help="train anew even if this run is finished or interrupted")
+    parser.add_argument(
+        "--if-better", action="store_true", help="keep the split of the model that is there; replace it only by a better one"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # options may stand between config and changes
     return exit_code(lambda: _run(arguments), debug=arguments.debug)
 
 
@@ -36,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from train.trainer import IS_MAIN, train
 
     try:
-        folder = train(config, fresh=arguments.fresh)
+        folder = train(config, fresh=arguments.fresh, if_better=arguments.if_better)
     except KeyboardInterrupt:
         print("the last finished epoch is kept; the same command goes on from there", file=sys.stderr)
         raise

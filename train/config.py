@@ -50,6 +50,7 @@ class DataConfig(Section):
     validation_size: float = Field(0.15, gt=0, lt=0.5)
     test_size: float = Field(0.2, gt=0, lt=0.6)
     split_seed: int = 0
+    keep_split: Path | None = None  # an artefact's split.json: its events stay where they were, new ones are for training
 
 
 class ModelConfig(Section):

@@ -6,6 +6,7 @@ Outlets copy each other, so a sentence of an event must never be in two splits: 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +14,24 @@ import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from labels.annotations import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, read_corpus
-from labels.errors import AnnotationError
+from labels.errors import AnnotationError, ConfigError
 from labels.scheme import LabelScheme
 from models.calibration import Ints
-from models.contexts import CORE_SHARE, ModelInput, collate, encode_article
+from models.contexts import CORE_SHARE, IGNORED, ModelInput, collate, encode_article
 from train.config import DataConfig
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
+OPEN = -1  # class id of a sentence without a label of record
+
 
 def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
     """Read the corpora and deal their events out; a row is an article with its sentences.
 
-    Columns: article, event, outlet, kind (text); texts, labels (class ids), inherited (bool), one entry a sentence.
+    Columns: article, event, outlet, kind (text); texts, labels (class ids, OPEN where there is none) and inherited (bool), one
+    entry a sentence.
 
     Raises:
         AnnotationError: a corpus is broken, names an article twice, has too few events to split, or fixes a split that parts
@@ -39,6 +43,11 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
         twice = next(name for name in names if names.count(name) > 1)
         raise AnnotationError(f"article {twice!r} stands in two corpora; leave one of them out of data.corpora")
     dealt = deal_events(articles, config)
+    for split in SPLITS:
+        if not any(s.label for a in articles if dealt[a.event] == split for s in a.sentences):
+            raise AnnotationError(
+                f"no sentence of the {split} articles has a label; annotate some of them, or mark others for it"
+            )
     features = Features(
         {name: Value("string") for name in ("article", "event", "outlet", "kind")}
         | {
@@ -49,7 +58,10 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
     )
     return DatasetDict(
         {
-            name: Dataset.from_list([_row(a, scheme) for a in articles if dealt[a.event] == name], features=features)
+            name: Dataset.from_list(
+                [_row(a, scheme) for a in articles if dealt[a.event] == name and any(s.label for s in a.sentences)],
+                features=features,
+            )
             for name in SPLITS
         }
     )
@@ -66,8 +78,20 @@ def read_corpora(config: DataConfig, scheme: LabelScheme) -> list[AnnotatedArtic
 
 
 def deal_events(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:
-    """Give every event a split: the one its corpus fixes, or, where none is fixed, by shares."""
+    """Give every event a split: the one its corpus fixes, or an earlier run's, or, where none is fixed, by shares."""
+    if config.keep_split:
+        earlier = _read_split(config.keep_split)
+        articles = [a if a.split else replace(a, split=earlier.get(a.event)) for a in articles]
     return _fixed(articles) if any(article.split for article in articles) else _deal(articles, config)
+
+
+def _read_split(path: Path) -> dict[str, str]:
+    """Return the split of each event of an earlier run."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {event: name for name in SPLITS for event in found[name]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"data.keep_split: {path} is no split.json of a run ({error}); name one, or leave it out") from error
 
 
 def describe_split(splits: DatasetDict, config: DataConfig) -> str:
@@ -87,17 +111,24 @@ def encode_split(
     """Turn articles into model inputs: columns input_ids, slots, targets, labels, length; a row as in models.contexts."""
     rows = [
         {"input_ids": row.input_ids, "slots": row.slots, "targets": row.targets, "length": row.length}
-        | {"labels": [article["labels"][target] for target in row.targets]}
+        | {"labels": [IGNORED if (label := article["labels"][target]) == OPEN else label for target in row.targets]}
         for article in dataset
         for row in encode_article(article["texts"], tokenizer, context, max_length, core_share)
+        if any(article["labels"][target] != OPEN for target in row.targets)
     ]
     return Dataset.from_list(rows)
 
 
 def flat(dataset: Dataset) -> tuple[list[str], Ints]:
-    """Return the sentences of a split and their class ids, articles one after the other."""
+    """Return the labelled sentences of a split and their class ids, articles one after the other."""
     texts = [text for row in dataset["texts"] for text in row]
-    return texts, np.array([label for row in dataset["labels"] for label in row])
+    labels = np.concatenate(dataset["labels"])
+    return [text for text, label in zip(texts, labels, strict=True) if label != OPEN], labels[labels != OPEN]
+
+
+def of_labelled(dataset: Dataset, values: Sequence[Any]) -> Any:
+    """Return what belongs to the sentences of `flat`, out of one array [sentences, ...] for each article."""
+    return np.concatenate(values)[np.concatenate(dataset["labels"]) != OPEN]
 
 
 def collate_rows(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, "torch.Tensor"]:
@@ -113,7 +144,7 @@ def _row(annotated: AnnotatedArticle, scheme: LabelScheme) -> dict[str, Any]:
         "outlet": annotated.article.outlet or "",
         "kind": annotated.kind,
         "texts": [labeled.sentence.text for labeled in annotated.sentences],
-        "labels": [scheme.label2id[labeled.label] for labeled in annotated.sentences],
+        "labels": [scheme.label2id[s.label] if s.label else OPEN for s in annotated.sentences],
         "inherited": [labeled.inherited for labeled in annotated.sentences],
     }
 

@@ -12,7 +12,7 @@ from models.calibration import Floats, Ints
 from models.tagger import Tagger
 from train.baselines import baseline_predictions
 from train.config import TrainConfig
-from train.data import flat
+from train.data import OPEN, flat, of_labelled
 from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
 
 
@@ -54,10 +54,10 @@ def evaluate_tagger(
 ) -> tuple[Evaluation, list[dict[str, Any]], Floats]:
     """Return the scores, the test predictions as rows, and the test probabilities [sentences, labels]."""
     scheme, test = tagger.scheme, splits["test"]
-    probabilities = np.concatenate(tagger.probabilities(test["texts"]))
+    probabilities = of_labelled(test, tagger.probabilities(test["texts"]))
     _, gold = flat(test)
     predicted = probabilities.argmax(axis=1)
-    article_of = np.repeat(np.arange(len(test)), [len(row) for row in test["labels"]])
+    article_of = of_labelled(test, [np.full(len(row), number) for number, row in enumerate(test["labels"])])
     scores = _scorer(gold, article_of, scheme, config)
     threshold = float(getattr(tagger.model.config, "abstain_below", 0.0))
     kept = probabilities.max(axis=1) >= threshold
@@ -78,7 +78,7 @@ def evaluate_tagger(
         confusion=confusion_matrix(gold, predicted, len(scheme.names)).tolist(),
         baselines={name: scores(guess) for name, guess in baseline_predictions(splits, config.seed).items()},
     )
-    return evaluation, list(_rows(test, gold, probabilities, scheme)), probabilities
+    return evaluation, list(_rows(test, probabilities, scheme)), probabilities
 
 
 def score_predictions(gold: Ints, predicted: Ints, scheme: LabelScheme) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _by_outlet(
 
 def _inherited(test: Dataset, gold: Ints, predicted: Ints, scheme: LabelScheme) -> dict[str, Any]:
     """Score the sentences marked inherited against all of other labels; the same label's other sentences are left out."""
-    marked = np.concatenate([np.array(row, dtype=bool) for row in test["inherited"]])
+    marked = of_labelled(test, [np.array(row, dtype=bool) for row in test["inherited"]])
     if not marked.any():
         return {}
     label = int(np.bincount(gold[marked]).argmax())
@@ -156,16 +156,18 @@ def _inherited(test: Dataset, gold: Ints, predicted: Ints, scheme: LabelScheme) 
     }
 
 
-def _rows(test: Dataset, gold: Ints, probabilities: Floats, scheme: LabelScheme) -> Iterator[dict[str, Any]]:
+def _rows(test: Dataset, probabilities: Floats, scheme: LabelScheme) -> Iterator[dict[str, Any]]:
     position = 0
     for article in test:
-        for index, text in enumerate(article["texts"]):
+        for index, (text, label) in enumerate(zip(article["texts"], article["labels"], strict=True)):
+            if label == OPEN:
+                continue
             row = probabilities[position]
             yield {
                 "article": article["article"],
                 "index": index,
                 "text": text,
-                "label": scheme.names[int(gold[position])],
+                "label": scheme.names[label],
                 "predicted": scheme.names[int(row.argmax())],
                 "probability": round(float(row.max()), 4),
             }

@@ -2,6 +2,7 @@
 
 Work is done in `.NAME.run` beside the artefact and renamed to NAME when all of it is there, so NAME is always whole. An
 interrupted run goes on from its last checkpoint; a finished one is repeated only if config or annotations changed, or `fresh`.
+With `if_better` the new model is held to the split of the one that is there, and takes its place only if it is better.
 """
 
 import json
@@ -33,11 +34,11 @@ from labels.scheme import LabelScheme, load_scheme
 from models.backbones import locate_backbone
 from models.calibration import choose_threshold, fit_temperature, fold_temperature
 from models.card import write_card
-from models.classifier import build_classifier, save_classifier
+from models.classifier import SCHEME, build_classifier, save_classifier
 from models.contexts import CORE_SHARE, IGNORED
 from models.tagger import Tagger
 from train.config import TrainConfig
-from train.data import collate_rows, corpus_folders, describe_split, encode_split, flat, load_splits
+from train.data import collate_rows, corpus_folders, describe_split, encode_split, flat, load_splits, of_labelled
 from train.evaluation import evaluate_tagger, score_predictions
 from train.figures import confusion_png, reliability_png
 from train.progress import ProgressReport, say
@@ -48,17 +49,25 @@ CHECKPOINT_PARTS = ("trainer_state.json", WEIGHTS, "optimizer.pt", "scheduler.pt
 IS_MAIN = os.environ.get("RANK", "0") == "0"  # torchrun starts one process a rank; the first one writes
 
 
-def train(config: TrainConfig, *, fresh: bool = False) -> Path:
+def train(config: TrainConfig, *, fresh: bool = False, if_better: bool = False) -> Path:
     """Run a config from annotations to the artefact folder `output_dir/name`.
+
+    With `if_better`, events that are new go to training, and macro F1 on the validation split decides which model stays.
 
     Raises:
         UserError: data, backbone or output place are not as the config says.
         KeyboardInterrupt: the run was stopped; the same call goes on from the last checkpoint.
     """
+    final, run = config.output_dir / config.name, config.output_dir / f".{config.name}.run"
+    if_better = if_better and (final / SPLIT).is_file()
+    if if_better:
+        data = config.data.model_copy(update={"keep_split": final / SPLIT})
+        config = config.model_copy(update={"data": data})
     scheme = load_scheme(config.data.scheme)
+    if if_better and load_scheme(final / SCHEME).names != scheme.names:
+        raise ConfigError(f"{final}: was trained with other labels, so it cannot be compared; give the new model another name")
     splits = load_splits(config.data, scheme)
     record = {CONFIG: config.to_yaml(), SPLIT: describe_split(splits, config.data)}
-    final, run = config.output_dir / config.name, config.output_dir / f".{config.name}.run"
     if not fresh and _same(final, record) and (final / METRICS).is_file():
         say(f"{final} is already trained with this config and these annotations; --fresh trains it anew")
         return final
@@ -79,7 +88,10 @@ def train(config: TrainConfig, *, fresh: bool = False) -> Path:
                 _fit(config, scheme, splits, backbone, arguments, run)
             if IS_MAIN:
                 _evaluate(config, splits, run)
-                _publish(run, final)
+                if if_better and not _is_better(run, final, splits):
+                    shutil.rmtree(run)
+                else:
+                    _publish(run, final)
     except SafetensorError as error:
         raise OutputError(f"{run}: the weights cannot be written: {error}; free some space and run again") from error
     return final
@@ -248,9 +260,9 @@ def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> None:
     tagger = Tagger.load(run)
     validation = splits["validation"]
     _, gold = flat(validation)
-    temperature = fit_temperature(np.concatenate(tagger.logits(validation["texts"])), gold)
+    temperature = fit_temperature(of_labelled(validation, tagger.logits(validation["texts"])), gold)
     fold_temperature(tagger.model, temperature)
-    probabilities = np.concatenate(tagger.probabilities(validation["texts"]))
+    probabilities = of_labelled(validation, tagger.probabilities(validation["texts"]))
     tagger.model.config.abstain_below = choose_threshold(probabilities, gold, config.evaluation.kept_precision)
     save_classifier(tagger.model, tagger.tokenizer, config.data.scheme, run)
     evaluation, rows, test_probabilities = evaluate_tagger(Tagger.load(run), splits, config)
@@ -264,6 +276,17 @@ def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> None:
     metrics["corpora"] = list(map(str, corpus_folders(config.data)))
     write_card(run, tagger.scheme, config.model_dump(mode="json"), metrics)
     write_whole(run / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
+
+
+def _is_better(run: Path, final: Path, splits: DatasetDict) -> bool:
+    """Compare a finished run with the model that is there, on the same validation sentences."""
+    standing = Tagger.load(final)
+    _, gold = flat(splits["validation"])
+    guess = of_labelled(splits["validation"], standing.probabilities(splits["validation"]["texts"])).argmax(axis=1)
+    old = score_predictions(gold, guess, standing.scheme)["macro_f1"]
+    new = json.loads((run / METRICS).read_text("utf-8"))["validation_macro_f1"]
+    say(f"macro F1 on validation: {new:.4f}, before {old:.4f}; the {'new' if new > old else 'old'} model stays")
+    return bool(new > old)
 
 
 def _publish(run: Path, final: Path) -> None:
