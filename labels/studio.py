@@ -164,12 +164,14 @@ class Studio:
         newest = max((task["updated_at"] for task in known.values()), default="")
         since = f"{datetime.fromisoformat(newest) - OVERLAP:%Y-%m-%dT%H:%M:%S.%fZ}" if newest else ""
         known |= {task["id"]: task for task in self.tasks(project, "all", since)}
-        with self._talking(project):
-            listed = self.client.tasks.list(project=project, fields="task_only", include="id", page_size=PAGE)
-            present = {int(task.id) for task in listed}
-        if present - known.keys():  # what is deleted meanwhile moves the pages, and a task may slip between two
-            known |= {task["id"]: task for task in self.tasks(project, "all")}
-        lines = [json.dumps(known[number], ensure_ascii=False) + "\n" for number in sorted(present & known.keys())]
+        if self._count(project) != len(known):
+            with self._talking(project):
+                listed = self.client.tasks.list(project=project, fields="task_only", include="id", page_size=PAGE)
+                present = {int(task.id) for task in listed}
+            if present - known.keys():  # what is deleted meanwhile moves the pages, and a task may slip between two
+                known |= {task["id"]: task for task in self.tasks(project, "all")}
+            known = {number: known[number] for number in present & known.keys()}
+        lines = [json.dumps(known[number], ensure_ascii=False) + "\n" for number in sorted(known)]
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         if lines:
