@@ -75,6 +75,13 @@ class LabellingPage:
         with self.page.expect_response(lambda r: "/api/annotations/" in r.url and r.request.method == "PATCH"):
             self.page.click("[data-testid=bottombar-update-button]")
 
+    def delete(self) -> None:
+        """Delete the answer that is open."""
+        self.page.click(".lsf-annotation-button_selected .lsf-annotation-button__trigger")
+        self.page.get_by_text("Delete Annotation").click()
+        with self.page.expect_response(lambda r: "/api/annotations/" in r.url and r.request.method == "DELETE"):
+            self.page.click("[data-testid=dialog-ok-button]")
+
     def _leave(self, act: Any) -> None:
         before = self.task
         act()

@@ -94,12 +94,12 @@ def test_what_is_done_in_the_page_is_what_comes_back(
     expected: dict[str, str] = {}
     keys = {label.hotkey: label.name for label in scheme.labels}
     with labelling_page(server, project) as page:
-        for key in "1234012":  # by key
+        for key in "12340123":  # by key
             expected[texts[page.task]] = keys[key]
             page.press(key, keys[key])
             assert page.chosen == [keys[key]]
             page.submit()
-        for label in ("fact", "condition", "editorial_framing"):  # by mouse
+        for label in ("fact", "condition", "editorial_framing", "skip"):  # by mouse
             expected[texts[page.task]] = label
             page.click(label)
             page.submit()
@@ -109,9 +109,9 @@ def test_what_is_done_in_the_page_is_what_comes_back(
         page.press("3", "condition")
         page.update()
         expected[texts[first]] = "condition"
-    [annotation] = [a for task in studio.tasks(project, "all") if task["id"] == second for a in task["annotations"]]
-    studio.client.annotations.delete(annotation["id"])
-    del expected[texts[second]]
+        page.open(second)
+        page.delete()
+        del expected[texts[second]]
     done = cli("studio", "pull", "In the page", "--corpus", tmp_path)
     assert done.returncode == 0, done.stderr
     corpus = read_corpus(tmp_path, scheme)
@@ -254,6 +254,24 @@ def test_a_time_out_is_waited_out_and_nothing_is_sent_twice(studio: Studio, proj
     tasks = tasks_of([replace(a, id=f"{a.id}-{n}") for n in range(6) for a in read_articles(SAMPLES)])
     assert studio.push(project, tasks) == len(tasks) == sum(sent) > 250
     assert len(studio.tasks(project)) == len(tasks)
+
+
+def test_a_push_that_is_killed_is_finished_by_the_next(
+    server: Server, studio: Studio, cli: Any, scheme: LabelScheme, many: Path
+):
+    number = studio.create("Killed push", sentence_view(scheme), "", 1)
+    command = [sys.executable, "-m", "scripts.studio", "push", "Killed push", str(many)]
+    pushing = subprocess.Popen(command, cwd=ROOT, env=os.environ | server)
+    while not studio.client.projects.get(number).task_number:
+        assert pushing.poll() is None
+        time.sleep(0.05)
+    pushing.kill()
+    pushing.wait()
+    done = cli("studio", "push", "Killed push", many)
+    assert not done.stdout.startswith("0 tasks added")
+    assert ", 0 were there" not in done.stdout
+    tasks = studio.tasks(number)
+    assert len({task["data"]["uid"] for task in tasks}) == len(tasks) > 5000
 
 
 def test_labels_that_nobody_knows_are_named(studio: Studio, project: int, scheme: LabelScheme, tmp_path: Path):
