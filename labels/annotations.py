@@ -151,11 +151,10 @@ def write_corpus(folder: Path, corpus: Sequence[AnnotatedArticle]) -> None:
     }
     before = {row["id"]: row for _, row in _rows(folder / ARTICLES)} if (folder / ARTICLES).exists() else {}
     sentences = [_sentence_row(labeled) for a in corpus for labeled in a.sentences]
-    steps = [(SENTENCES, sentences), (ARTICLES, list(articles.values()))]
-    if before.keys() - articles.keys():
-        steps.insert(0, (ARTICLES, list((before | articles).values())))
-    elif before.keys() != articles.keys():
-        steps.reverse()
+    going = [row for name, row in before.items() if name not in articles]
+    steps = [(ARTICLES, [*articles.values(), *going]), (SENTENCES, sentences)]
+    if going:
+        steps.append((ARTICLES, list(articles.values())))
     for name, rows in steps:
         write_whole(folder / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 

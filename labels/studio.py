@@ -21,6 +21,7 @@ from labels.scheme import LabelScheme
 from labels.tasks import merge_tasks
 
 URL, KEY = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"  # environment variables that name a server
+CORPUS = Path("labels/corpus/studio")  # where annotations go unless told otherwise
 BATCH = 250  # tasks or predictions a request
 PAGE = 1000  # tasks a page when reading
 PATIENCE = 180  # seconds a server may go on importing after it has stopped answering

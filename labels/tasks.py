@@ -170,14 +170,13 @@ def read_article(data: Mapping[str, Any]) -> tuple[Article, list[Sentence], str]
     return Article(name, text, **{key: data.get(key) for key in META}), sentences, str(data.get("event") or name)
 
 
-def read_answers(task: Mapping[str, Any], scheme: LabelScheme) -> tuple[list[Answer], list[str]]:
-    """Return what annotators said of a task's sentences, oldest first, and a line for each answer that means nothing here.
+def read_answers(task: Mapping[str, Any], sentences: Sequence[Sentence], scheme: LabelScheme) -> tuple[list[Answer], list[str]]:
+    """Return what annotators said of a task's article, oldest first, and a line for each answer that means nothing here.
 
     Skipped answers are none; of several answers of one annotator the last counts.
     """
     answers: list[Answer] = []
     faults: list[str] = []
-    _, sentences, _ = read_article(task["data"])
     latest = {_annotator(a, task["data"]): a for a in sorted(task.get("annotations") or (), key=_given)}
     for who, annotation in sorted(latest.items(), key=lambda item: _given(item[1])):
         if annotation.get("was_cancelled"):
@@ -215,7 +214,7 @@ def merge_tasks(
     for task in sorted(tasks, key=_is_review):
         try:
             article, sentences, event = read_article(task["data"])
-            answers, wrong = read_answers(task, scheme)
+            answers, wrong = read_answers(task, sentences, scheme)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             faults.append(f"task {task.get('id')}: was not pushed from here, left out ({type(error).__name__}: {error})")
             continue

@@ -23,7 +23,7 @@ import yaml
 
 from labels.articles import Article, Sentence
 from labels.errors import DONE, ConfigError, StudioError, UserError, exit_code
-from labels.studio import KEY, URL, Studio, pull_corpus
+from labels.studio import CORPUS, KEY, URL, Studio, pull_corpus
 from labels.tasks import check_view, read_article, suggestion
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--label-studio", action="store_true", required=True, help="speak Label Studio's ML backend protocol")
     parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
     parser.add_argument("--config", type=Path, help="how to train (default: as the model was trained)")
-    parser.add_argument(
-        "--corpus", type=Path, default=Path("labels/corpus/studio"), metavar="FOLDER", help="annotations go there"
-    )
+    parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER", help="annotations go there")
     parser.add_argument(
         "--train-after", type=int, default=0, metavar="N", help="train after N new annotations (default: never)"
     )

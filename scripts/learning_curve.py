@@ -9,7 +9,6 @@ Writes scripts/measured/learning.json and docs/learning-curve.png.
 """
 
 import argparse
-import io
 import json
 import random
 import sys
@@ -88,21 +87,15 @@ def _scores(folder: Path, title: str, articles: Sequence[AnnotatedArticle]) -> d
 
 
 def _draw(rows: Sequence[dict[str, Any]]) -> None:
-    from matplotlib.figure import Figure
+    from train.figures import curves_png
 
     sentences = [row["sentences"] for row in rows]
     low, high = ([row["macro_f1_interval"][side] for row in rows] for side in (0, 1))
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.fill_between(sentences, low, high, alpha=0.15, color="#1d5fa8", linewidth=0)
-    axes.plot(sentences, [row["macro_f1"] for row in rows], marker="o", color="#1d5fa8", label="model")
-    axes.plot(sentences, [row["tfidf"] for row in rows], marker="s", color="#5f6368", label="TF-IDF + logistic regression")
-    axes.set(xlabel="annotated sentences", ylabel="macro F1, real test articles", ylim=(0.3, 0.9))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150)
-    write_whole(PICTURE, picture.getvalue())
+    with curves_png(PICTURE, "annotated sentences", "macro F1, real test articles") as axes:
+        axes.fill_between(sentences, low, high, alpha=0.15, color="#1d5fa8", linewidth=0)
+        axes.plot(sentences, [row["macro_f1"] for row in rows], marker="o", color="#1d5fa8", label="model")
+        axes.plot(sentences, [row["tfidf"] for row in rows], marker="s", color="#5f6368", label="TF-IDF + logistic regression")
+        axes.set(ylim=(0.3, 0.9))
 
 
 if __name__ == "__main__":

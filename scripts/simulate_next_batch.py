@@ -9,7 +9,6 @@ Writes scripts/measured/next_batch.json and docs/next-batch.png.
 """
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Callable
@@ -41,13 +40,13 @@ def main() -> int:
 
 
 def _run(config: TrainConfig, seeds: int, per_article: int) -> int:
-    from train.data import flat, load_splits, of_labelled
+    from train.data import article_places, flat, load_splits
 
     scheme = load_scheme(config.data.scheme)
     splits = load_splits(config.data, scheme)
     embed = embedder(config)
     (texts, labels), (test_texts, test_labels) = flat(splits["train"]), flat(splits["test"])
-    article_of = of_labelled(splits["train"], [np.full(len(row), n) for n, row in enumerate(splits["train"]["labels"])])
+    article_of = article_places(splits["train"])
     vectors, test = embed(texts), embed(test_texts)
     article_ids = [scheme.label2id[name] for name in scheme.article_labels]
 
@@ -104,23 +103,16 @@ def _needed(curve: list[float], full: float) -> int:
 
 
 def _draw(found: dict[str, Any]) -> None:
-    from matplotlib.figure import Figure
+    from train.figures import curves_png
 
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for name, colour, title in (("random", "#5f6368", "random order"), ("next_batch", "#1d5fa8", "least certain first")):
-        length = min(map(len, found["curves"][name]))
-        scores = np.array([curve[:length] for curve in found["curves"][name]])
-        counts = START + BATCH * np.arange(length)
-        axes.fill_between(counts, scores.min(axis=0), scores.max(axis=0), alpha=0.15, color=colour, linewidth=0)
-        axes.plot(counts, scores.mean(axis=0), color=colour, label=title)
-    axes.axhline(SHARE * found["full"], color="#999999", linestyle=":", linewidth=1)
-    axes.set(xlabel="labelled sentences", ylabel="macro F1, test events")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150)
-    write_whole(PICTURE, picture.getvalue())
+    with curves_png(PICTURE, "labelled sentences", "macro F1, test events") as axes:
+        for name, colour, title in (("random", "#5f6368", "random order"), ("next_batch", "#1d5fa8", "least certain first")):
+            length = min(map(len, found["curves"][name]))
+            scores = np.array([curve[:length] for curve in found["curves"][name]])
+            counts = START + BATCH * np.arange(length)
+            axes.fill_between(counts, scores.min(axis=0), scores.max(axis=0), alpha=0.15, color=colour, linewidth=0)
+            axes.plot(counts, scores.mean(axis=0), color=colour, label=title)
+        axes.axhline(SHARE * found["full"], color="#999999", linestyle=":", linewidth=1)
 
 
 if __name__ == "__main__":

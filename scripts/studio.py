@@ -27,7 +27,7 @@ from labels.annotations import Annotation, read_corpus
 from labels.articles import read_articles
 from labels.errors import DONE, StudioError, exit_code
 from labels.scheme import DEFAULT_SCHEME, LabelScheme, load_scheme
-from labels.studio import KEY, URL, Prediction, Studio, pull_corpus
+from labels.studio import CORPUS, KEY, URL, Prediction, Studio, pull_corpus
 from labels.tasks import (
     article_result,
     article_task,
@@ -44,7 +44,6 @@ from scripts.studio_server import credentials
 
 VIEWS = {"sentence": sentence_view, "article": article_view}
 GUIDE = Path("labels/guidelines.md")
-CORPUS = Path("labels/corpus/studio")
 
 
 def main() -> int:
@@ -195,7 +194,8 @@ def _review(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) 
             suggested[tasks[-1]["uid"]] = (article_result(annotated.article, labelled), 1.0)
     project = review_project(studio, scheme, arguments.project, arguments.view)
     push_tasks(studio, project, tasks)
-    studio.predict(project, "corpus", suggested)
+    if suggested:
+        studio.predict(project, "corpus", suggested)
     return DONE
 
 
@@ -208,14 +208,15 @@ def _suggest(model: Path, tasks: Sequence[dict[str, Any]]) -> tuple[str, dict[st
     from models import Tagger
     from models.classifier import model_version
 
-    articles = {}
+    articles, uids = {}, []
     for task in tasks:
         article, sentences, _ = read_article(task)
-        articles[article_uid(article)] = (article, sentences)
+        uids.append(article_uid(article))
+        articles[uids[-1]] = (article, sentences)
     tagged = dict(zip(articles, Tagger.load(model).tag_split(list(articles.values()), _progress("tagged")), strict=True))
     suggested = {}
-    for task in tasks:
-        predictions = [p for _, p in tagged[article_uid(read_article(task)[0])].sentences]
+    for task, uid in zip(tasks, uids, strict=True):
+        predictions = [p for _, p in tagged[uid].sentences]
         suggested[task["uid"]] = suggestion(task, [p.label for p in predictions], [p.probability for p in predictions])
     return model_version(model), suggested
 

@@ -15,6 +15,11 @@ from labels.scheme import LabelScheme, load_scheme
 
 ROOT = Path(__file__).parent.parent
 SHARED_ARTICLES = ROOT.parent / "shared" / "articles"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HEADLESS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,15 +1,11 @@
 """Drive Label Studio's labelling page in Chromium, as an annotator would."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+from tests.conftest import CHROMIUM, HEADLESS
+
 CURRENT = ".lsf-current-task__task-id"
 
 
@@ -101,7 +97,7 @@ def labelling_page(server: dict[str, str], project: int) -> Iterator[LabellingPa
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=HEADLESS)
         try:
             yield LabellingPage(browser.new_page(viewport={"width": 1280, "height": 900}), server, project)
         finally:

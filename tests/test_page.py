@@ -2,7 +2,6 @@
 
 import html
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,13 +10,7 @@ import pytest
 from labels.articles import Article, read_articles
 from models import TaggedArticle, Tagger
 from models.formats import to_html
-from tests.conftest import ROOT
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-HEADLESS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr"),
-]
+from tests.conftest import CHROMIUM, HEADLESS, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +38,8 @@ def test_the_page_holds_every_sentence_and_nothing_from_outside(tagged: list[Tag
 def test_a_browser_shows_it_without_complaint(tagged: list[TaggedArticle], tmp_path: Path):
     path = tmp_path / "page.html"
     path.write_text(to_html(tagged), encoding="utf-8")
-    command = [str(CHROMIUM), *HEADLESS, f"--user-data-dir={tmp_path}/profile", "--dump-dom", path.as_uri()]
+    options = [*HEADLESS, "--enable-logging=stderr", f"--user-data-dir={tmp_path}/profile"]
+    command = [str(CHROMIUM), *options, "--dump-dom", path.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.count("<article") == len(tagged)
     assert "CONSOLE" not in done.stderr, done.stderr

@@ -26,8 +26,8 @@ from models import Tagger
 from models.classifier import model_version
 from scripts import studio_server
 from scripts.next_batch import margin
-from tests.conftest import ROOT, Run, free_port
-from tests.studio_page import CHROMIUM, labelling_page
+from tests.conftest import CHROMIUM, ROOT, Run, free_port
+from tests.studio_page import labelling_page
 
 SAMPLES = ["labels/samples/passline-news-agency.txt", "labels/samples/daily-trumpeter.txt"]
 Server = dict[str, str]
@@ -259,12 +259,7 @@ def test_a_time_out_is_waited_out_and_nothing_is_sent_twice(studio: Studio, proj
 def test_a_push_that_is_killed_is_finished_by_the_next(
     server: Server, studio: Studio, cli: Any, scheme: LabelScheme, many: Path
 ):
-    number = studio.create("Killed push", sentence_view(scheme), "", 1)
-    command = [sys.executable, "-m", "scripts.studio", "push", "Killed push", str(many)]
-    pushing = subprocess.Popen(command, cwd=ROOT, env=os.environ | server)
-    while not studio.client.projects.get(number).task_number:
-        assert pushing.poll() is None
-        time.sleep(0.05)
+    number, pushing = _half_pushed("Killed push", server, studio, scheme, many)
     pushing.kill()
     pushing.wait()
     done = cli("studio", "push", "Killed push", many)
@@ -331,13 +326,7 @@ def test_a_server_killed_while_pushing_and_pulling_loses_nothing(
     server: Server, studio: Studio, cli: Any, scheme: LabelScheme, many: Path, tmp_path: Path, record_property: Any
 ):
     data, port = Path(server["data"]), int(server[URL].rpartition(":")[2])
-    number = studio.create("Killed", sentence_view(scheme), "", 1)
-    command = [sys.executable, "-m", "scripts.studio"]
-    options: dict[str, Any] = {"cwd": ROOT, "env": os.environ | server, "stderr": subprocess.PIPE, "text": True}
-    pushing = subprocess.Popen([*command, "push", "Killed", str(many)], **options)
-    while not studio.client.projects.get(number).task_number:
-        assert pushing.poll() is None
-        time.sleep(0.1)
+    number, pushing = _half_pushed("Killed", server, studio, scheme, many)
     _kill(data)
     _, said = pushing.communicate(timeout=60)
     assert pushing.returncode == 2
@@ -356,7 +345,7 @@ def test_a_server_killed_while_pushing_and_pulling_loses_nothing(
     before = read_corpus(folder, scheme)
     annotate(studio, tasks[1]["id"], "fact")
     shutil.rmtree(folder / "raw")  # so that there is much to fetch
-    pulling = subprocess.Popen([*command, "pull", "Killed", "--corpus", str(folder)], **options)
+    pulling = _started(server, "pull", "Killed", "--corpus", str(folder))
     log = data / "server.log"
     seen = log.stat().st_size
     while b"page=2" not in log.read_bytes()[seen:]:  # it is reading page after page
@@ -370,6 +359,23 @@ def test_a_server_killed_while_pushing_and_pulling_loses_nothing(
     studio_server.start(data, port)
     assert cli("studio", "pull", "Killed", "--corpus", folder).returncode == 0
     assert len(votes(read_corpus(folder, scheme))) == 2
+
+
+def _started(server: Server, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "scripts.studio", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | server, stderr=subprocess.PIPE, text=True)
+
+
+def _half_pushed(
+    title: str, server: Server, studio: Studio, scheme: LabelScheme, articles: Path
+) -> tuple[int, "subprocess.Popen[str]"]:
+    """Return a project and the push that has brought its first tasks there."""
+    number = studio.create(title, sentence_view(scheme), "", 1)
+    pushing = _started(server, "push", title, str(articles))
+    while not studio.client.projects.get(number).task_number:
+        assert pushing.poll() is None
+        time.sleep(0.05)
+    return number, pushing
 
 
 def _kill(data: Path) -> None:

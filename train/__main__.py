@@ -36,6 +36,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         print(config.to_yaml(), end="")
         return DONE
+    from torch import distributed
+
     from train.trainer import IS_MAIN, train
 
     try:
@@ -45,6 +47,8 @@ def _run(arguments: argparse.Namespace) -> int:
         raise
     if IS_MAIN:
         print(folder)
+    if distributed.is_initialized():
+        distributed.destroy_process_group()  # else its threads can outlive the interpreter and abort the process
     return DONE
 
 

@@ -43,8 +43,12 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
         twice = next(name for name in names if names.count(name) > 1)
         raise AnnotationError(f"article {twice!r} stands in two corpora; leave one of them out of data.corpora")
     dealt = deal_events(articles, config)
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SPLITS}
+    for annotated in articles:
+        if any(s.label for s in annotated.sentences):
+            rows[dealt[annotated.event]].append(_row(annotated, scheme))
     for split in SPLITS:
-        if not any(s.label for a in articles if dealt[a.event] == split for s in a.sentences):
+        if not rows[split]:
             raise AnnotationError(
                 f"no sentence of the {split} articles has a label; annotate some of them, or mark others for it"
             )
@@ -56,15 +60,7 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
             "inherited": List(Value("bool")),
         }
     )
-    return DatasetDict(
-        {
-            name: Dataset.from_list(
-                [_row(a, scheme) for a in articles if dealt[a.event] == name and any(s.label for s in a.sentences)],
-                features=features,
-            )
-            for name in SPLITS
-        }
-    )
+    return DatasetDict({name: Dataset.from_list(rows[name], features=features) for name in SPLITS})
 
 
 def corpus_folders(config: DataConfig) -> list[Path]:
@@ -129,6 +125,12 @@ def flat(dataset: Dataset) -> tuple[list[str], Ints]:
 def of_labelled(dataset: Dataset, values: Sequence[Any]) -> Any:
     """Return what belongs to the sentences of `flat`, out of one array [sentences, ...] for each article."""
     return np.concatenate(values)[np.concatenate(dataset["labels"]) != OPEN]
+
+
+def article_places(dataset: Dataset) -> Ints:
+    """Return for each sentence of `flat` the place of its article in the split."""
+    places: Ints = of_labelled(dataset, [np.full(len(row), number) for number, row in enumerate(dataset["labels"])])
+    return places
 
 
 def collate_rows(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, "torch.Tensor"]:

@@ -12,7 +12,7 @@ from models.calibration import Floats, Ints
 from models.tagger import Tagger
 from train.baselines import baseline_predictions
 from train.config import TrainConfig
-from train.data import OPEN, flat, of_labelled
+from train.data import OPEN, article_places, flat, of_labelled
 from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
 
 
@@ -57,7 +57,7 @@ def evaluate_tagger(
     probabilities = of_labelled(test, tagger.probabilities(test["texts"]))
     _, gold = flat(test)
     predicted = probabilities.argmax(axis=1)
-    article_of = of_labelled(test, [np.full(len(row), number) for number, row in enumerate(test["labels"])])
+    article_of = article_places(test)
     scores = _scorer(gold, article_of, scheme, config)
     threshold = float(getattr(tagger.model.config, "abstain_below", 0.0))
     kept = probabilities.max(axis=1) >= threshold

@@ -1,10 +1,14 @@
-"""Pictures of an evaluation as PNG: `confusion_png`, `reliability_png`."""
+"""Pictures of an evaluation as PNG: `confusion_png`, `reliability_png`, and `curves_png` for the scripts that measure."""
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labels.errors import write_whole
 from labels.scheme import LabelScheme
 from models.calibration import Floats, Ints
 
@@ -44,6 +48,19 @@ def reliability_png(probabilities: Floats, gold: Ints, path: Path, bins: int = 1
     axes.set(xlim=(0, 1), ylim=(0, 1.08), xlabel="probability of the predicted label", ylabel="share that is right")
     axes.legend(loc="upper left", frameon=False, fontsize=8)
     _save(figure, path)
+
+
+@contextmanager
+def curves_png(path: Path, xlabel: str, ylabel: str) -> Iterator["Axes"]:
+    """Give axes to draw curves into, and write them once the block is done."""
+    figure, axes = _figure(6, 3.6)
+    yield axes
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=150)
+    write_whole(path, picture.getvalue())
 
 
 def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
