@@ -7,13 +7,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from models.tagger import Prediction, TaggedArticle
-
-LINE_STYLES = ("solid", "dashed", "double", "wavy", "dotted")  # CSS text-decoration-style, by place in the scheme
-TEMPLATE = Path(__file__).parent / "page.html.jinja"
+from models.page import to_html
+from models.tagger import TaggedArticle
 
 
 def to_json(articles: Sequence[TaggedArticle]) -> str:
@@ -79,17 +76,6 @@ def to_terminal(articles: Sequence[TaggedArticle], width: int | None = None) -> 
     return capture.get()
 
 
-def to_html(articles: Sequence[TaggedArticle]) -> str:
-    """Return one self-contained page: no script, no outside request."""
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    scheme = articles[0].scheme
-    styles = dict(zip(scheme.names, LINE_STYLES * len(scheme.names), strict=False))
-    return template.render(scheme=scheme, styles=styles, articles=[_page_article(tagged) for tagged in articles])
-
-
 Format = Callable[[Sequence[TaggedArticle]], str | bytes]
 FORMATS: dict[str, Format] = {
     "terminal": to_terminal,
@@ -140,23 +126,3 @@ def _beside(tag: Any, body: Any, width: int) -> Any:
     table.add_column(width=max(20, width - 24))
     table.add_row(tag, body)
     return table
-
-
-def _page_article(tagged: TaggedArticle) -> dict[str, Any]:
-    """Cut the article's text into paragraphs of (text between, sentence, prediction), so that nothing of it is lost."""
-    paragraphs: list[list[dict[str, Any]]] = [[]]
-    position = 0
-    for sentence, prediction in tagged.sentences:
-        between = tagged.article.text[position : sentence.start]
-        if paragraphs[-1] and any(c in between for c in "\n\r\u2028\u2029"):
-            paragraphs.append([])
-        paragraphs[-1].append({"text": sentence.text, "prediction": prediction, "explain": _explain(tagged, prediction)})
-        position = sentence.end
-    total = sum(n for name, n in tagged.counts.items() if tagged.scheme.label(name).article_text)
-    return {"article": tagged.article, "paragraphs": paragraphs, "counts": tagged.counts, "total": total}
-
-
-def _explain(tagged: TaggedArticle, prediction: Prediction) -> str:
-    ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:2]
-    words = ", ".join(f"{tagged.scheme.label(name).title} {p:.0%}" for name, p in ranked)
-    return f"{words}{' – undecided' if prediction.abstained else ''}"
