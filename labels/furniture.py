@@ -11,8 +11,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+# `*+` and `++` never give back what they took: without that, long runs of separators or digits take for ever.
 _WHOLE_LINE = re.compile(
-    r"""(?xi) ^[\W_]*(?:
+    r"""(?xi) ^[\W_]{0,20}(?:
       (?:read|see|watch|listen|view|show|load|more|also)\ (?:more|also|all|next|full\ story|comments?|now)?\W*
     | (?:read|see|watch)\ (?:more|also|next)\ ?(?:[:|>»–—-]|about\b|on\b|from\b|here\b).{0,120}
     | (?:click|tap)\ (?:here|to)\b.{0,80}
@@ -34,12 +35,11 @@ _WHOLE_LINE = re.compile(
     | related(?:\ (?:articles?|stories|news|topics|coverage))? | most\ (?:read|popular|viewed) | trending(?:\ now)? | (?:tags|topics)
     | (?:last\ )?(?:published|updated|posted|modified)\ ?(?:on|at|:)?\ .{0,20}\d.{0,30}
     | (?:min(?:ute)?s?\ read|reading\ time).{0,20} | \d+[ -]min(?:ute)?s?\ read
-    | (?:google\ chrome|firefox|safari|opera|microsoft\ edge|yandex\ browser|[, ])+
-    | (?:facebook|twitter|whatsapp|telegram|instagram|youtube|linkedin|reddit|pinterest|email|e-mail|print|copy\ link|rss|vk|[,|·•/ ])+
-    | (?:home|news|politics|business|sports?|opinion|culture|world|local|weather|video|photos?|about|contact|search|menu|economy|society|science|technology|tech|health|lifestyle|travel|markets?|analysis|podcasts?|shop|jobs|more|[|>»·•/&, ])+
+    | (?:google\ chrome|firefox|safari|opera|microsoft\ edge|yandex\ browser|[, ])++
+    | (?:facebook|twitter|whatsapp|telegram|instagram|youtube|linkedin|reddit|pinterest|email|e-mail|print|copy\ link|rss|vk|[,|·•/ ])++
+    | (?:home|news|politics|business|sports?|opinion|culture|world|local|weather|video|photos?|about|contact|search|menu|economy|society|science|technology|tech|health|lifestyle|travel|markets?|analysis|podcasts?|shop|jobs|more|[|>»·•/&, ])++
     )\W*$"""
 )
-# `*+` never gives back what it took: without that, a long number with a letter after it takes for ever.
 _TICKER = re.compile(r"^[\W_]*+[A-Z]{2,6}(?:/[A-Z]{3})?[\s:]*+[▲▼+-]?\s*+[$€£]?\d[\d.,]*+\s*+%?(?:\s*[▲▼(+-].*)?$")
 _TIME_OR_NUMBER = re.compile(r"^[\W_]*+(?:\d[\d.,:/\s-]*+(?:[ap]\.?m\.?|GMT|UTC|[A-Z]{3,4}T)?[\W_]*+)++$", re.IGNORECASE)
 _BYLINE = re.compile(r"^(?:By|Von|Par) [A-Z][\w.'’-]+(?: (?:[A-Z][\w.'’-]*|and|&|de|van|von|al-\w+)){1,6}(?:,? [\w ]{0,40})?$")

@@ -19,11 +19,11 @@ _VERB = (
     "said|says|asked|asks|told|added|adds|replied|shouted|wrote|writes|cried|called|warned|insisted|joked|answered|declared"
     "|recalled|tweeted|posted|explained|continued|yelled|demanded|wondered|quipped|noted|read|reads"
 )
-_NAME = r"(?:[A-Z][\w.'’-]*|of|de|da|van|von|al|bin|the|a|his|her)"
+_NAME = r"[A-Z][\w.'’-]*"  # letter case is ignored, so this is any word: names have "of" and "van" in them
 # `“Enough!” Ms. Haddad said.` is one sentence; splitters cut it after the quotation. `“Enough!” She said no.` stays two.
 _CUE_ONLY = re.compile(
-    rf"(?:(?:he|she|they|it|i|we|one|{_NAME}(?: {_NAME}|, [^.]{{1,80}},)*) (?:\w+ly )?(?:{_VERB})"
-    rf"|(?:{_VERB}) {_NAME}(?: {_NAME})*)"
+    rf"(?:(?:he|she|they|it|i|we|one|{_NAME}(?: {_NAME}){{0,7}}(?:, [^.]{{1,80}},)?(?: {_NAME}){{0,3}}) (?:\w+ly )?(?:{_VERB})"
+    rf"|(?:{_VERB}) {_NAME}(?: {_NAME}){{0,7}})"
     r"(?:[.,;:]|,? (?:in|at|on|after|when|as|of|to|during|with|before|while|from|outside|through|over|by|about|later|again"
     r"|yesterday|today|this|last|\w+day|\w+ly)\b)",
     re.IGNORECASE,
@@ -72,7 +72,7 @@ def _unwrap(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int]
             first, last = start, end
             continue
         next_word = text[start:end].split(maxsplit=1)[0]
-        if wrapped and len(text[last - (last - lines[number - 1][0]) : last].rstrip()) + 1 + len(next_word) > width:
+        if wrapped and len(text[lines[number - 1][0] : last].rstrip()) + 1 + len(next_word) > width:
             last = end
         else:
             yield first, last

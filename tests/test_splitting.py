@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,3 +99,12 @@ def test_the_corpus_is_cut_as_its_annotators_cut_it(corpus: list[AnnotatedArticl
         found, annotated, both = found + len(ends), annotated + len(gold), both + len(ends & gold)
     assert both / annotated > 0.99
     assert both / found > 0.99
+
+
+@pytest.mark.parametrize(
+    "line", ["“Stop!” He ran" + " the length of the yard" * 40 + " and left.", "“Stop!” He" + ", Ab" * 90 + "."]
+)
+def test_no_sentence_takes_for_ever(line: str):
+    start = time.monotonic()
+    split(Article("a", line))
+    assert time.monotonic() - start < 5
