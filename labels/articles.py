@@ -6,9 +6,10 @@ network unless the source itself is a URL. `Article.text` is the text as read: e
 
 import glob
 import json
+import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -85,7 +86,8 @@ def read_html(content: str, source: str) -> list[Article]:
 
     import trafilatura
 
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what is wrong is said here, once
+    for name in ("trafilatura", "htmldate"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is wrong is said here, once
     found: Any = trafilatura.bare_extraction(content, with_metadata=True, include_comments=False, include_tables=False)
     body = (found.text or "").strip() if found else ""
     if len(re.findall(r"\w+", body)) < 5:
@@ -100,16 +102,30 @@ def read_jsonl(content: str, source: str) -> list[Article]:
     """JSONL: a line an article, `{"text", "id"?, "title"?, "outlet"?, "url"?, "published"?}`."""
     articles = []
     for number, row in json_rows(content, source):
-        text = row.get("text")
-        if not isinstance(text, str) or not text.strip():
-            raise ArticleError(f'{source}:{number}: needs a "text" with the article in it')
-        if len(text) > MAX_BYTES:
-            raise ArticleError(f"{source}:{number}: {_too_large(len(text))}")
-        extra = {key: str(row[key]) for key in ("title", "outlet", "url", "published") if row.get(key)}
-        articles.append(Article(id=str(row.get("id") or f"{_stem(source)}:{number}"), text=text, **extra))
+        found = article_of(row, f"{source}:{number}")
+        articles.append(replace(found, id=f"{_stem(source)}:{number}") if _is_missing(row.get("id")) else found)
     if not articles:
         raise ArticleError(f"{source}: holds no text; give a file with an article in it")
     return articles
+
+
+def article_of(row: Mapping[str, Any], place: str) -> Article:
+    """Return the article that a row of a table or a JSON object is; without an id, its place names it.
+
+    Raises:
+        ArticleError: it has no text, or too much.
+    """
+    text = row.get("text")
+    if not isinstance(text, str) or not text.strip():
+        raise ArticleError(f'{place}: needs a "text" with the article in it')
+    if len(text) > MAX_BYTES:
+        raise ArticleError(f"{place}: {_too_large(len(text))}")
+    given = {key: value for key in ("id", "title", "outlet", "url", "published") if not _is_missing(value := row.get(key))}
+    return Article(**{"id": place, "text": text} | {key: encodable(str(value)) for key, value in given.items()})
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))  # a table's ways to say nothing
 
 
 Reader = Callable[[str, str], list[Article]]
@@ -156,7 +172,7 @@ def json_rows(content: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]
             raise ArticleError(f"{source}:{number}: not valid JSON: {error}; each line must be one JSON object") from error
         if not isinstance(row, dict):
             raise ArticleError(f"{source}:{number}: is {type(row).__name__}, not a JSON object with named fields")
-        yield number, {key: _encodable(value) if isinstance(value, str) else value for key, value in row.items()}
+        yield number, {key: encodable(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
 def read_utf8(path: Path) -> str:
@@ -171,7 +187,12 @@ def read_utf8(path: Path) -> str:
         raise ArticleError(f"{path}: no such file or folder; check the name") from None
     except OSError as error:
         raise ArticleError(f"{path}: cannot be read: {error.strerror}") from error
-    return _decode(data, str(path))
+    return decode(data, str(path))
+
+
+def encodable(text: str) -> str:
+    """Replace lone surrogates, which JSON can spell but UTF-8 cannot hold; the length stays."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def place_sentences(article_id: str, texts: Iterable[str]) -> tuple[str, list[Sentence]]:
@@ -186,7 +207,7 @@ def place_sentences(article_id: str, texts: Iterable[str]) -> tuple[str, list[Se
 def _open(source: str) -> Iterator[tuple[str, Callable[[], str], Reader]]:
     """Yield (name, how to get the content, reader) for all that a source stands for."""
     if source == "-":
-        content = _decode(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
+        content = decode(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
         yield "standard input", lambda: content, _sniff(content)
     elif re.match(r"https?://", source):
         yield source, lambda: _fetch(source), read_html
@@ -220,7 +241,12 @@ def _too_large(size: int) -> str:
     return f"{size / 1e6:.1f} MB is too large for one article (limit {MAX_BYTES / 1e6:.0f} MB); split it"
 
 
-def _decode(data: bytes, source: str) -> str:
+def decode(data: bytes, source: str) -> str:
+    """Return the text of UTF-8 bytes.
+
+    Raises:
+        ArticleError: they are empty, binary, or of another encoding.
+    """
     if not data.strip():
         raise ArticleError(f"{source}: is empty; give a file with an article in it")
     if b"\0" in data[:100_000]:
@@ -252,7 +278,7 @@ def _fetch(url: str) -> str:
         raise ArticleError(f"{url}: cannot be fetched: {getattr(error, 'reason', error)}") from error
     if len(data) > MAX_BYTES:
         raise ArticleError(f"{url}: {_too_large(len(data))}")
-    return _decode(data, url)
+    return decode(data, url)
 
 
 def _split_rows(content: str, source: str) -> Iterator[tuple[Article, list[Sentence]]]:
@@ -261,13 +287,8 @@ def _split_rows(content: str, source: str) -> Iterator[tuple[Article, list[Sente
         if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
             raise ArticleError(f'{source}:{number}: needs "sentences", a list of strings with at least one in it')
         name = str(row.get("id") or f"{_stem(source)}:{number}")
-        text, sentences = place_sentences(name, map(_encodable, texts))
+        text, sentences = place_sentences(name, map(encodable, texts))
         yield Article(name, text, title=row.get("title")), sentences
-
-
-def _encodable(text: str) -> str:
-    """Replace lone surrogates, which JSON can spell but UTF-8 cannot hold; the length stays."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _stem(source: str) -> str:

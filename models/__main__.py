@@ -3,10 +3,12 @@
 python -m models article.txt page.html
 python -m models articles/ --format html -o tagged.html
 cat article.txt | python -m models - --format jsonl
+python -m models tag-archive --help
 python -m models serve --help
 """
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -16,13 +18,13 @@ from labels.errors import DONE, OutputError, exit_code, write_whole
 
 FORMAT_NAMES = ("terminal", "json", "jsonl", "csv", "parquet", "html")
 DEFAULT_MODEL = "models/artifacts/default"
+COMMANDS = {"serve": "models.serve", "tag-archive": "models.archive"}
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["serve"]:
-        from models.serve import main as serve
-
-        return serve(sys.argv[2:])
+    if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
+        command = importlib.import_module(COMMANDS[sys.argv[1]])
+        return int(command.main(sys.argv[2:]))
     parser = argparse.ArgumentParser(
         prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

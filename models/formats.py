@@ -13,7 +13,7 @@ from models.page import to_html
 from models.tagger import TaggedArticle
 
 
-def to_json(articles: Sequence[TaggedArticle]) -> str:
+def to_json(articles: Sequence[TaggedArticle], indent: int | None = 1) -> str:
     """Return a list of articles, each with its metadata, counts and sentences."""
     rows = [
         {key: getattr(tagged.article, key) for key in ("id", "title", "outlet", "url", "published", "text")}
@@ -21,7 +21,7 @@ def to_json(articles: Sequence[TaggedArticle]) -> str:
         | {"sentences": [{key: row[key] for key in row if key != "article"} for row in _rows(tagged)]}
         for tagged in articles
     ]
-    return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(rows, ensure_ascii=False, indent=indent) + "\n"
 
 
 def to_jsonl(articles: Sequence[TaggedArticle]) -> str:
@@ -31,7 +31,7 @@ def to_jsonl(articles: Sequence[TaggedArticle]) -> str:
 
 def to_csv(articles: Sequence[TaggedArticle]) -> str:
     """Return one row a sentence, a column for the probability of each label."""
-    rows = [_flat(row) for tagged in articles for row in _rows(tagged)]
+    rows = [row for tagged in articles for row in flat_rows(tagged)]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -45,7 +45,7 @@ def to_parquet(articles: Sequence[TaggedArticle]) -> bytes:
     from pyarrow import parquet
 
     sink = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist([_flat(row) for tagged in articles for row in _rows(tagged)]), sink)
+    parquet.write_table(pa.Table.from_pylist([row for tagged in articles for row in flat_rows(tagged)]), sink)
     return sink.getvalue()
 
 
@@ -76,6 +76,13 @@ def to_terminal(articles: Sequence[TaggedArticle], width: int | None = None) -> 
     return capture.get()
 
 
+def flat_rows(tagged: TaggedArticle) -> Iterator[dict[str, Any]]:
+    """Yield a row a sentence, the probability of each label in a column of its own."""
+    for row in _rows(tagged):
+        probabilities = row.pop("probabilities")
+        yield row | {f"probability_{name}": p for name, p in probabilities.items()}
+
+
 Format = Callable[[Sequence[TaggedArticle]], str | bytes]
 FORMATS: dict[str, Format] = {
     "terminal": to_terminal,
@@ -100,11 +107,6 @@ def _rows(tagged: TaggedArticle) -> Iterator[dict[str, Any]]:
             "probabilities": prediction.probabilities,
             "abstained": prediction.abstained,
         }
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    probabilities = {f"probability_{name}": p for name, p in row["probabilities"].items()}
-    return {key: value for key, value in row.items() if key != "probabilities"} | probabilities
 
 
 def _bar(tagged: TaggedArticle) -> Any:

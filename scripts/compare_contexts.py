@@ -40,7 +40,8 @@ def _measure(path: Path, context: str, seeds: list[int]) -> dict[str, Any]:
     from train.config import load_config
     from train.trainer import train
 
-    row: dict[str, Any] = {"context": context, "macro_f1": [], "inherited_f1": [], "seconds": [], "sentences_per_second": []}
+    measured = ("validation", "macro_f1", "interval", "inherited_f1", "seconds", "sentences_per_second")
+    row: dict[str, Any] = {"context": context} | {name: [] for name in measured}
     length, batch = SIZES[context]
     sizes = [f"model.max_length={length}", f"training.per_device_train_batch_size={batch}"]
     sizes += [f"training.per_device_eval_batch_size={2 * batch}", f"model.context={context}"]
@@ -49,7 +50,9 @@ def _measure(path: Path, context: str, seeds: list[int]) -> dict[str, Any]:
         is_own = (context, seed) == (own.model.context, own.seed)
         folder = train(own if is_own else load_config(path, [*sizes, f"seed={seed}", f"name={own.name}-{context}-{seed}"]))
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        row["validation"].append(metrics["validation_macro_f1"])
         row["macro_f1"].append(metrics["test"]["macro_f1"])
+        row["interval"].append(metrics["test"]["macro_f1_interval"])
         row["inherited_f1"].append(metrics["test"]["inherited"]["f1"])
         row["seconds"].append(metrics["training"]["seconds"])
         row["sentences_per_second"].append(_speed(folder))

@@ -92,18 +92,17 @@ def agreement_table() -> str:
 
 
 def contexts_table() -> str:
-    """Return what `python -m scripts.compare_contexts` measured last."""
+    """Return what `python -m scripts.compare_contexts` measured last; of several seeds, the means."""
     rows = json.loads((MEASURED / "contexts.json").read_text(encoding="utf-8"))
     lines = [
-        "| context | macro F1 | F1 on inherited claims | training | sentences a second |",
+        "| context | macro F1 on validation | on test (95% interval) | F1 on inherited claims | sentences a second |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
-        f1, inherited = row["macro_f1"], row["inherited_f1"]
+        low, high = (_mean([interval[side] for interval in row["interval"]]) for side in (0, 1))
         lines.append(
-            f"| {row['context']} | {_mean(f1):.3f} ({min(f1):.3f}–{max(f1):.3f}) "
-            f"| {_mean(inherited):.3f} ({min(inherited):.3f}–{max(inherited):.3f}) "
-            f"| {_mean(row['seconds']):.0f} s | {_mean(row['sentences_per_second']):.0f} |"
+            f"| {row['context']} | {_mean(row['validation']):.3f} | {_mean(row['macro_f1']):.3f} ({low:.3f}–{high:.3f}) "
+            f"| {_mean(row['inherited_f1']):.2f} | {_mean(row['sentences_per_second']):.0f} |"
         )
     return "\n".join(lines)
 
@@ -126,47 +125,53 @@ def learning_table() -> str:
     return "\n".join(lines)
 
 
-def scores_table(run: str) -> str:
-    """Return the test scores of a run: scripts/measured/RUN.json, a copy of its metrics.json."""
-    test = _test_scores(run)
+def scores_table(*runs: str) -> str:
+    """Return the test scores of runs on the same sentences: of each scripts/measured/RUN.json, a copy of its metrics.json."""
+    tests = {run: _test_scores(run) for run in runs}
+    test = tests[runs[0]]
     names = list(test["per_label"])
     lines = [f"| | macro F1 (95% interval) | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
-    for title, scores in ((f"`{run}` model", test), *((name.replace("_", " "), s) for name, s in test["baselines"].items())):
+    rows = {f"`{run}` model": scores for run, scores in tests.items()}
+    rows |= {name.replace("_", " "): scores for name, scores in test["baselines"].items()}
+    for title, scores in rows.items():
         low, high = scores["macro_f1_interval"]
         per_label = " | ".join(f"{scores['per_label'][name]['f1']:.2f}" for name in names)
         lines.append(f"| {title} | {scores['macro_f1']:.3f} ({low:.3f}–{high:.3f}) | {per_label} |")
-    kept, inherited = test["kept"], test["inherited"]
-    lines += [
-        "",
-        f"{test['n']} sentences of {test['articles']} articles about {test['events']} events that the training never saw. "
-        f"Expected calibration error {test['ece']:.3f}. The model abstains below probability {kept['threshold']:.2f}; of the "
-        f"{kept['share']:.0%} of sentences it keeps, {kept['accuracy']:.1%} are right. Claims attributed only by another "
-        f"sentence ({inherited['n']} of them): F1 {inherited['f1']:.2f}.",
-    ]
+    said = [f"{test['n']} sentences of {test['articles']} articles about {test['events']} events that the training never saw."]
+    for run, scores in tests.items():
+        kept, inherited = scores["kept"], scores["inherited"]
+        said.append(
+            f"`{run}`: expected calibration error {scores['ece']:.3f}; it abstains below probability {kept['threshold']:.2f}, "
+            f"and of the {kept['share']:.0%} of sentences it keeps, {kept['accuracy']:.1%} are right; claims attributed only "
+            f"by another sentence ({inherited['n']} of them) F1 {inherited['f1']:.2f}."
+        )
+    return "\n".join([*lines, "", " ".join(said)])
+
+
+def goals_table(*runs: str) -> str:
+    """Return what was wanted on real articles beside what runs reached, with intervals where there are some."""
+    lines = [f"| on the test articles | good | goal | {' | '.join(f'`{run}`' for run in runs)} |"]
+    lines.append("|---|---|---|" + "---|" * len(runs))
+    for rows in zip(*(_reached(_test_scores(run)) for run in runs), strict=True):
+        title, good, goal, *_ = rows[0]
+        cells = [f"{value:.2f}" + (f" ({spread[0]:.2f}–{spread[1]:.2f})" if spread else "") for *_, value, spread in rows]
+        lines.append(f"| {title} | {good:.2f} | {goal:.2f} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def goals_table(run: str) -> str:
-    """Return what was wanted of a run on real articles beside what it reached, with intervals where there are some."""
-    test = _test_scores(run)
+def _reached(test: dict[str, Any]) -> list[tuple[str, float, float, float, Sequence[float]]]:
+    """Return (what, good, goal, reached, interval or nothing) of each thing wanted."""
     per_label = test["per_label"]
-    lines = ["| on the test articles | good | goal | reached |", "|---|---|---|---|"]
-
-    def add(title: str, good: float, goal: float, value: float, interval: Sequence[float] = ()) -> None:
-        spread = f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else ""
-        lines.append(f"| {title} | {good:.2f} | {goal:.2f} | {value:.2f}{spread} |")
-
-    add("macro F1, four labels", 0.75, 0.82, test["macro_f1"], test["macro_f1_interval"])
-    goals = {"quoted_claim": (0.87, 0.90), "fact": (0.76, 0.83), "condition": (0.70, 0.80), "editorial_framing": (0.68, 0.76)}
-    for name, (good, goal) in goals.items():
-        add(f"`{name}` F1", good, goal, per_label[name]["f1"], per_label[name]["f1_interval"])
-    add("expected calibration error, at most", 0.08, 0.04, test["ece"])
-    add("macro F1 on the 80% most certain", 0.84, 0.90, test["most_certain"])
-    add("furniture kept out, precision", 0.97, 0.99, per_label["skip"]["precision"])
-    add("furniture kept out, recall", 0.97, 0.99, per_label["skip"]["recall"])
-    seen, unseen = test["outlets"]["seen"], test["outlets"]["unseen"]
-    add("macro F1 lost on outlets no training article is of, at most", 0.06, 0.03, seen["macro_f1"] - unseen["macro_f1"])
-    return "\n".join(lines)
+    wanted = {"quoted_claim": (0.87, 0.90), "fact": (0.76, 0.83), "condition": (0.70, 0.80), "editorial_framing": (0.68, 0.76)}
+    lost = test["outlets"]["seen"]["macro_f1"] - test["outlets"]["unseen"]["macro_f1"]
+    return [
+        ("macro F1, four labels", 0.75, 0.82, test["macro_f1"], test["macro_f1_interval"]),
+        *((f"`{name}` F1", *goals, per_label[name]["f1"], per_label[name]["f1_interval"]) for name, goals in wanted.items()),
+        ("expected calibration error, at most", 0.08, 0.04, test["ece"], ()),
+        ("macro F1 on the 80% most certain", 0.84, 0.90, test["most_certain"], ()),
+        *((f"furniture kept out, {side}", 0.97, 0.99, per_label["skip"][side], ()) for side in ("precision", "recall")),
+        ("macro F1 lost on outlets no training article is of, at most", 0.06, 0.03, lost, ()),
+    ]
 
 
 def _test_scores(run: str) -> dict[str, Any]:

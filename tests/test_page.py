@@ -12,7 +12,7 @@ import pytest
 
 from labels.articles import Article, read_articles
 from models import TaggedArticle, Tagger
-from models.page import to_html
+from models.page import form_page, to_html
 from tests.conftest import CHROMIUM, HEADLESS, ROOT
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page is not opened in a browser")
@@ -88,13 +88,26 @@ def test_a_browser_shows_it_without_complaint(browser: Any, address: str, tagged
 @in_browser
 @pytest.mark.parametrize("shade", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
-def test_it_fits_a_phone_and_breaks_no_rule_of_accessibility(browser: Any, address: str, width: int, shade: str):
+def test_it_fits_a_phone_and_breaks_no_rule_of_accessibility(
+    browser: Any, tagged: list[TaggedArticle], tmp_path: Path, width: int, shade: str
+):
     from axe_playwright_python.sync_playwright import Axe
 
-    page, _ = open_page(browser, address, viewport={"width": width, "height": 800}, color_scheme=shade)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    pages = {
+        "many": to_html(tagged),
+        "one": to_html(tagged[:1]),
+        "form": form_page(tagged[0].scheme, allow_fetch=True, fault="No."),
+    }
+    for name, content in pages.items():
+        path = tmp_path / f"{name}.html"
+        path.write_text(content, encoding="utf-8")
+        page, said = open_page(browser, path.as_uri(), viewport={"width": width, "height": 800}, color_scheme=shade)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("h1").count() == 1
+        found = Axe().run(page)
+        assert found.violations_count == 0, (name, found.generate_report())
+        assert said == []
+        page.close()
 
 
 @in_browser
@@ -107,7 +120,7 @@ def test_a_label_fades_or_gives_way_to_a_sign_of_omission(browser: Any, address:
     assert not sign.is_visible()
     page.uncheck("#show1")
     assert words.is_visible()
-    assert float(sentence.evaluate("node => getComputedStyle(node).opacity")) < 0.5
+    assert float(words.evaluate("node => getComputedStyle(node).opacity")) < 0.5
     page.check("#hide")
     assert not words.is_visible()
     assert sign.is_visible()
@@ -128,19 +141,21 @@ def test_one_press_leaves_only_the_reporting(browser: Any, address: str):
 def test_the_keyboard_reaches_sentences_and_says_what_they_are(browser: Any, address: str):
     page, _ = open_page(browser, address)
     first = page.locator("article .s").first
-    page.locator("summary").focus()
+    page.locator("article .next a").first.focus()
     page.keyboard.press("Tab")
     assert first.evaluate("node => node === document.activeElement")
     shown = first.evaluate("node => getComputedStyle(node, '::before').content")
     assert shown.strip('"') == first.get_attribute("data-why")
     assert re.search(r"\d%,? .*\d%$", shown.strip('"'))
+    page.keyboard.press("Escape")
+    assert not first.evaluate("node => node === document.activeElement")
 
 
 @in_browser
 def test_the_index_sorts_by_a_label(browser: Any, address: str):
     page, said = open_page(browser, address)
     head = page.locator("th.share").first
-    for order, expected in (("descending", True), ("ascending", False)):
+    for order, expected in (("descending", True), ("ascending", False), ("descending", True)):
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == order
         values = [float(cell.get_attribute("data-value")) for cell in page.locator("tbody td.l0").all()]

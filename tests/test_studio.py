@@ -261,7 +261,7 @@ def test_a_push_that_is_killed_is_finished_by_the_next(
 ):
     number, pushing = _half_pushed("Killed push", server, studio, scheme, many)
     pushing.kill()
-    pushing.wait()
+    pushing.communicate()
     done = cli("studio", "push", "Killed push", many)
     assert not done.stdout.startswith("0 tasks added")
     assert ", 0 were there" not in done.stdout

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation as PNG: `confusion_png`, `reliability_png`, and `curves_png` for the scripts that measure."""
+"""Pictures as PNG: `confusion_png`, `reliability_png` of an evaluation; `curves_png`, `bars_png` for scripts that measure."""
 
 import io
 from collections.abc import Iterator
@@ -58,6 +58,22 @@ def curves_png(path: Path, xlabel: str, ylabel: str) -> Iterator["Axes"]:
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=150)
+    write_whole(path, picture.getvalue())
+
+
+def bars_png(path: Path, names: list[str], parts: dict[str, tuple[str, list[float]]], xlabel: str) -> None:
+    """Draw a stacked bar for each name, first name at the bottom; `parts` are {title: (colour, a share for each name)}."""
+    figure, axes = _figure(7, 0.34 * len(names) + 1.4)
+    left = np.zeros(len(names))
+    for title, (colour, shares) in parts.items():
+        axes.barh(names, shares, left=left, color=colour, label=title, height=0.72, edgecolor="white", linewidth=0.8)
+        left += shares
+    axes.set(xlim=(0, 1), xlabel=xlabel)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside upper left", ncols=len(parts), frameon=False, fontsize=9)
     picture = io.BytesIO()
     figure.savefig(picture, dpi=150)
     write_whole(path, picture.getvalue())

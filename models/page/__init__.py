@@ -29,7 +29,7 @@ def to_html(articles: "Sequence[TaggedArticle]") -> str:
     for number, entry in enumerate(entries, start=1):
         entry["anchor"] = f"article{number}"
     more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
-    return _template().render(
+    return _template("page").render(
         title=entries[0]["title"] + more,
         labels=scheme.labels,
         entries=entries,
@@ -40,18 +40,25 @@ def to_html(articles: "Sequence[TaggedArticle]") -> str:
     )
 
 
-def policy(scheme: LabelScheme) -> str:
-    """Return the content security policy that lets the page's own style and script in, and nothing else."""
+def form_page(scheme: LabelScheme, *, allow_fetch: bool, fault: str = "", text: str = "", url: str = "") -> str:
+    """Return the page that asks for an article, and says what was wrong with the last one."""
+    return _template("form").render(fault=fault, text=text, url=url, allow_fetch=allow_fetch, style=_style(scheme))
+
+
+def policy(scheme: LabelScheme, *, forms: bool = False) -> str:
+    """Return the content security policy that lets the page's own style and script in, its form if it has one, nothing else."""
     style, script = (b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (_style(scheme), _script()))
-    return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+    target = "'self'" if forms else "'none'"
+    own = f"style-src 'sha256-{style}'; script-src 'sha256-{script}'"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action {target}"
 
 
 @cache
-def _template() -> "Template":
+def _template(name: str) -> "Template":
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string((FOLDER / "page.html.jinja").read_text(encoding="utf-8"))
+    return environment.from_string((FOLDER / f"{name}.html.jinja").read_text(encoding="utf-8"))
 
 
 @cache
@@ -68,7 +75,7 @@ def _style(scheme: LabelScheme) -> str:
         rules += [
             f".l{number} {{ --mark: {label.colour}; --text: color-mix(in srgb, {label.colour} 85%, black); }}",
             f".l{number} > .words, .name.l{number} {{ text-decoration-style: {LINE_STYLES[number % len(LINE_STYLES)]}; }}",
-            f"{off} article .s.l{number} {{ opacity: .25; }}",
+            f"{off} article .l{number} > .words {{ opacity: .25; }}",
             f"{off}:has(#hide:checked) article .l{number} > .words {{ display: none; }}",
             f"{off}:has(#hide:checked) article .l{number} > .omitted {{ display: inline; }}",
             f"@media (prefers-color-scheme: dark) {{ .l{number} {{ --mark: color-mix(in srgb, {label.colour} 60%, white); "

@@ -14,7 +14,7 @@ from labels.errors import ConfigError
 from labels.splitting import split
 from labels.tasks import sentence_tasks, sentence_view
 from models import Tagger
-from models.serve import Backend, make_app
+from models.backend import Backend, make_app
 
 TOKEN = "a-secret-token"
 
