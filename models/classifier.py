@@ -120,12 +120,7 @@ def build_classifier(
     try:
         tokenizer = AutoTokenizer.from_pretrained(backbone)
         config = AutoConfig.from_pretrained(backbone, **settings)
-        if context == "single":
-            # A classifier trained before may serve as the encoder; its head, of other labels, is replaced.
-            model = AutoModelForSequenceClassification.from_pretrained(backbone, config=config, ignore_mismatched_sizes=True)
-        else:
-            model = HEADS[context](config)
-            model.encoder = AutoModel.from_pretrained(backbone, config=config)
+        model = _with_new_head(backbone, config, context)
     except (OSError, ValueError) as error:
         raise BackboneError(f"model.backbone: {backbone} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     positions = getattr(config, "max_position_embeddings", max_length)
@@ -137,6 +132,33 @@ def build_classifier(
     if freeze_word_embeddings:
         model.get_input_embeddings().requires_grad_(False)
     return model, tokenizer
+
+
+def _with_new_head(backbone: str, config: PreTrainedConfig, context: str) -> PreTrainedModel:
+    """Load an encoder, which may be that of a classifier trained before, whatever its labels and its context were.
+
+    Raises:
+        ValueError: some of its weights are not there, and would be drawn at random without a word.
+    """
+    trained = HEADS.get(getattr(config, "context", "single"))
+    if context == "single" and not trained:
+        return _whole(AutoModelForSequenceClassification, backbone, config, ignore_mismatched_sizes=True)
+    model: PreTrainedModel = HEADS.get(context, AutoModelForSequenceClassification.from_config)(config)
+    if trained:
+        encoder = _whole(trained, backbone, AutoConfig.from_pretrained(backbone)).encoder
+    else:
+        encoder = _whole(AutoModel, backbone, config)
+    model.base_model.load_state_dict(encoder.state_dict(), strict=False)  # some heads go without the encoder's pooler
+    return model
+
+
+def _whole(kind: Any, backbone: str, config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
+    model, said = kind.from_pretrained(backbone, config=config, output_loading_info=True, **options)
+    prefix = f"{model.base_model_prefix}." if kind is not AutoModel else ""
+    needed = [n for n in said["missing_keys"] if n.startswith(prefix) and "pooler" not in n and "position_ids" not in n]
+    if needed:
+        raise ValueError(f"holds no weights for {needed[0]}" + (f" and {len(needed) - 1} more" if len(needed) > 1 else ""))
+    return model
 
 
 def save_classifier(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, scheme_path: Path, folder: Path) -> None:

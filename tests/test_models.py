@@ -7,13 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from labels.errors import BackboneError
-from labels.scheme import LabelScheme
+from labels.scheme import DEFAULT_SCHEME, LabelScheme
 from models.backbones import locate_backbone
 from models.calibration import calibration_error, choose_threshold, fit_temperature, fold_temperature, softmax
-from models.classifier import build_classifier
+from models.classifier import build_classifier, save_classifier
 from models.contexts import CONTEXTS, CORE_SHARE, collate, encode_article
 
 TINY = "package:cognition/model"
@@ -48,6 +49,31 @@ def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path, scheme: LabelSch
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(BackboneError, match="cannot be loaded"):
         build_classifier(str(tmp_path), scheme, "single", 64, True)
+
+
+@pytest.mark.parametrize("first", ["single", "window"])
+@pytest.mark.parametrize("second", ["single", "window"])
+def test_a_trained_classifier_serves_as_the_encoder_of_another(tmp_path: Path, scheme: LabelScheme, first: str, second: str):
+    model, tokenizer = build_classifier(locate_backbone(TINY), scheme, first, 64, True)
+    with torch.no_grad():
+        for parameter in model.base_model.parameters():
+            parameter.mul_(1.5)  # so that it is told from the one it came from
+    save_classifier(model, tokenizer, DEFAULT_SCHEME, tmp_path)
+    other, _ = build_classifier(str(tmp_path), scheme, second, 64, True)
+    weights = dict(model.base_model.named_parameters())
+    shared = [name for name, _ in other.base_model.named_parameters() if name in weights]
+    assert len(shared) > 20
+    for name in shared:
+        assert torch.equal(weights[name], other.base_model.get_parameter(name)), name
+
+
+def test_an_encoder_without_its_weights_is_refused(tmp_path: Path, scheme: LabelScheme):
+    model, tokenizer = build_classifier(locate_backbone(TINY), scheme, "single", 64, True)
+    save_classifier(model, tokenizer, DEFAULT_SCHEME, tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file({name: value for name, value in weights.items() if "layer.0" not in name}, tmp_path / "model.safetensors")
+    with pytest.raises(BackboneError, match=r"holds no weights for \S+ and \d+ more"):
+        build_classifier(str(tmp_path), scheme, "window", 64, True)
 
 
 def test_a_length_beyond_the_positions_is_refused(scheme: LabelScheme):
