@@ -79,15 +79,15 @@ def describe(source: Path) -> tuple[int, str]:
     """
     if not source.exists():
         raise ArticleError(f"{source}: no such file or folder; check the name")
-    if source.is_file() and source.suffix.lower() not in READERS.keys() | PLANNERS.keys():
-        raise ArticleError(f"{source}: is none of {', '.join([*READERS, *PLANNERS])}; convert it to one of them")
+    if source.is_file() and source.suffix.lower() not in SUFFIXES:
+        raise ArticleError(f"{source}: is none of {', '.join(SUFFIXES)}; convert it to one of them")
     size, digest = 0, hashlib.sha256()
     for path in _files(source):
         found = path.lstat()
         size += found.st_size
         digest.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     if not size:
-        raise ArticleError(f"{source}: no article in this folder; articles end in {', '.join([*READERS, *PLANNERS])}")
+        raise ArticleError(f"{source}: no article in this folder; articles end in {', '.join(SUFFIXES)}")
     return size, digest.hexdigest()[:16]
 
 
@@ -99,7 +99,7 @@ def _files(source: Path) -> Iterator[Path]:
     for folder, inner, names in os.walk(source, onerror=_refuse):
         inner.sort()
         for name in sorted(names):
-            if Path(name).suffix.lower() in READERS.keys() | PLANNERS.keys() and not name.startswith("."):
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield Path(folder) / name
 
 
@@ -205,6 +205,7 @@ def _of_file(path: Path) -> Article:
 
 
 PLANNERS: dict[str, Callable[[Path], Iterator[Shard]]] = {".jsonl": _jsonl_shards, ".parquet": _parquet_shards}
+SUFFIXES = tuple(dict.fromkeys((*READERS, *PLANNERS)))
 ENTRIES: dict[str, Callable[[Shard], Iterator[Entry]]] = {
     "documents": _document_entries,
     "jsonl": _jsonl_entries,

@@ -20,6 +20,7 @@ from labels.furniture import find_furniture
 
 MAX_BYTES = 10_000_000
 HEADLINE_LENGTH = 200
+AGENT = "Mozilla/5.0 (compatible; article reader)"  # what a page is asked for as
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,7 @@ def _sniff(content: str) -> Reader:
 def _fetch(url: str) -> str:
     import urllib.request
 
-    request = urllib.request.Request(url, headers={"User-Agent": "Mozilla/5.0 (compatible; article reader)"})
+    request = urllib.request.Request(url, headers={"User-Agent": AGENT})
     try:
         with urllib.request.urlopen(request, timeout=20) as response:
             data: bytes = response.read(MAX_BYTES + 1)

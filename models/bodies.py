@@ -132,7 +132,7 @@ async def read_form(request: Request, limit: int) -> Form:
         return Form(encodable(fields.get("text", "")), encodable(fields.get("url", "")))
     try:
         form = await MultiPartParser(request.headers, _at_once(body), max_files=1, max_fields=5, max_part_size=limit).parse()
-    except (MultiPartException, KeyError, ValueError, LookupError) as error:
+    except (MultiPartException, ValueError, LookupError) as error:
         raise RefusedError(400, "this is not the page's form") from error
     found = {key: encodable(value) for key, value in form.multi_items() if isinstance(value, str)}
     filename, content = "", b""

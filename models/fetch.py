@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, urljoin, urlsplit
 
+from labels.articles import AGENT
 from labels.errors import ArticleError
 
 SECONDS, REDIRECTS, PORTS = 15.0, 5, (80, 443, 8080, 8443)
-AGENT = "Mozilla/5.0 (compatible; article reader)"
 _INTERNET = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out; the rest is for networks of one's own
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address in disguise
 _PLAIN = "/%:@!$&'()*+,;=~?"

@@ -40,7 +40,7 @@ def _measure(path: Path, context: str, seeds: list[int]) -> dict[str, Any]:
     from train.config import load_config
     from train.trainer import train
 
-    measured = ("validation", "macro_f1", "interval", "inherited_f1", "seconds", "sentences_per_second")
+    measured = ("validation", "macro_f1", "interval", "inherited_f1", "sentences_per_second")
     row: dict[str, Any] = {"context": context} | {name: [] for name in measured}
     length, batch = SIZES[context]
     sizes = [f"model.max_length={length}", f"training.per_device_train_batch_size={batch}"]
@@ -54,7 +54,6 @@ def _measure(path: Path, context: str, seeds: list[int]) -> dict[str, Any]:
         row["macro_f1"].append(metrics["test"]["macro_f1"])
         row["interval"].append(metrics["test"]["macro_f1_interval"])
         row["inherited_f1"].append(metrics["test"]["inherited"]["f1"])
-        row["seconds"].append(metrics["training"]["seconds"])
         row["sentences_per_second"].append(_speed(folder))
     return row
 

@@ -58,9 +58,7 @@ def curves_png(path: Path, xlabel: str, ylabel: str) -> Iterator["Axes"]:
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150)
-    write_whole(path, picture.getvalue())
+    _save_whole(figure, path)
 
 
 def bars_png(path: Path, names: list[str], parts: dict[str, tuple[str, list[float]]], xlabel: str) -> None:
@@ -74,9 +72,7 @@ def bars_png(path: Path, names: list[str], parts: dict[str, tuple[str, list[floa
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     figure.legend(loc="outside upper left", ncols=len(parts), frameon=False, fontsize=9)
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150)
-    write_whole(path, picture.getvalue())
+    _save_whole(figure, path)
 
 
 def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
@@ -88,3 +84,9 @@ def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
 
 def _save(figure: "Figure", path: Path) -> None:
     figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def _save_whole(figure: "Figure", path: Path) -> None:
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=150)
+    write_whole(path, picture.getvalue())
