@@ -4,6 +4,7 @@ python -m models article.txt page.html
 python -m models articles/ --format html -o tagged.html
 cat article.txt | python -m models - --format jsonl
 python -m models tag-archive --help
+python -m models export --help
 python -m models serve --help
 """
 
@@ -18,7 +19,7 @@ from labels.errors import DONE, OutputError, exit_code, write_whole
 
 FORMAT_NAMES = ("terminal", "json", "jsonl", "csv", "parquet", "html")
 DEFAULT_MODEL = "models/artifacts/default"
-COMMANDS = {"serve": "models.serve", "tag-archive": "models.archive"}
+COMMANDS = {"export": "models.export", "serve": "models.serve", "tag-archive": "models.archive"}
 
 
 def main() -> int:

@@ -6,6 +6,9 @@
 IN is a JSONL or Parquet file of articles (text, id?, title?, outlet?, url?, published?), or a folder of such files and of pages
 and texts. OUT gets sentences/, Parquet files that any reader takes as one table, a row a sentence, and errors.jsonl, a line for
 each article that cannot be read or has no text. An article without an id is named by its place.
+
+With --engine ray the cores of a Ray cluster do it: that of RAY_ADDRESS, or one started on this machine. Every node has this
+project installed, and sees IN, OUT and the model under the same paths. Needs the optional group: pip install -e '.[ray]'
 """
 
 import argparse
@@ -16,7 +19,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,26 +57,25 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("source", type=Path, metavar="IN")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
+    parser.add_argument("--engine", choices=("here", "ray"), default="here", help="this process, or a Ray cluster")
     parser.add_argument("--part", type=int, default=200, metavar="N", help="articles a file of sentences (default: 200)")
     given = parser.parse_args(arguments)
-    return exit_code(lambda: _run(given.source, given.out, given.model, max(1, given.part)))
+    return exit_code(lambda: _run(given.source, given.out, given.model, max(1, given.part), given.engine))
 
 
-def _run(source: Path, out: Path, model: Path, articles: int) -> int:
-    from models.classifier import model_version
-    from models.tagger import Tagger
+def _run(source: Path, out: Path, model: Path, articles: int, engine: str) -> int:
+    from models.artefact import model_version
 
     size, state = describe(source)
     if out.resolve().is_relative_to(source.resolve()):
         raise OutputError(f"{out}: lies inside {source}; name a folder elsewhere")
-    tagger = Tagger.load(model)
+    work = _engine(engine, model)
     record = {"input": str(source.resolve()), "state of the input": state, "model": model_version(model), "part": articles}
     with _opened(out, record):
         report = _Report(size)
         try:
-            for shard in plan(source):
-                for part in tag_shard(shard, out, tagger, articles):
-                    report.add(part)
+            for part in work(plan(source), out, articles):
+                report.add(part)
         except KeyboardInterrupt:
             print("\nfinished files are kept; the same command goes on from there", file=sys.stderr)
             raise
@@ -82,6 +84,23 @@ def _run(source: Path, out: Path, model: Path, articles: int) -> int:
         report.close()
     print(out)
     return DONE
+
+
+def _engine(name: str, model: Path) -> Callable[[Iterable[Shard], Path, int], Iterator[Part]]:
+    """Load what tags shards."""
+    if name == "ray":
+        from models.cluster import ray_engine
+
+        return ray_engine(model)
+    from models.tagger import Tagger
+
+    tagger = Tagger.load(model)
+
+    def tag_here(shards: Iterable[Shard], out: Path, articles: int) -> Iterator[Part]:
+        for shard in shards:
+            yield from tag_shard(shard, out, tagger, articles)
+
+    return tag_here
 
 
 def tag_shard(shard: Shard, out: Path, tagger: "Tagger", articles: int) -> Iterator[Part]:

@@ -88,7 +88,7 @@ class Backend:
 
     def load(self) -> None:
         """Serve what is in the artefact folder."""
-        from models.classifier import model_version
+        from models.artefact import model_version
         from models.tagger import Tagger
 
         tagger, version = Tagger.load(self.folder), model_version(self.folder)

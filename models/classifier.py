@@ -1,13 +1,12 @@
-"""The encoder with its head: `build_classifier`, `save_classifier`, `load_classifier`.
+"""The encoder with its head, in torch: `build_classifier`, `save_classifier`, `load_classifier`, `forward_of`.
 
 For `single` it is the stock AutoModelForSequenceClassification; the other contexts have a head of their own on the same
 encoder. An artefact folder is what `save_pretrained` writes, with the scheme beside it; config.json also holds `context`,
 `calibration_temperature` (already divided into the head's weights) and `abstain_below`.
 """
 
-import hashlib
-import json
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,12 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging as transformers_logging
 
-from labels.errors import ArtefactError, BackboneError
-from labels.scheme import LabelScheme, load_scheme
-from models.contexts import CONTEXTS
+from labels.errors import BackboneError
+from labels.scheme import LabelScheme
+from models.artefact import SCHEME, Artefact, broken
+from models.calibration import Floats
+from models.contexts import Batch, Forward
 
-SCHEME = "scheme.yaml"
 ENCODER_BATCH = 32  # sentences at once in the article model
 
 
@@ -56,12 +56,11 @@ class WindowClassifier(_ContextClassifier):
     """One label for every sentence of a window: the mean of its token vectors, then the head. Serves pair too."""
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, slots: torch.Tensor, labels: torch.Tensor | None = None
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, members: torch.Tensor, labels: torch.Tensor | None = None
     ) -> SequenceClassifierOutput:
-        """Return logits [batch, sentences, labels] from input_ids, attention_mask and slots [batch, tokens]."""
+        """Return logits [batch, sentences, labels] from input_ids, attention_mask and members, as `collate` makes them."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        member = nn.functional.one_hot(slots + 1, int(slots.max()) + 2)[:, :, 1:].to(hidden.dtype)
-        pooled = torch.einsum("bth,bts->bsh", hidden, member) / member.sum(1).clamp(min=1).unsqueeze(-1)
+        pooled = members.to(hidden.dtype) @ hidden / members.sum(-1, keepdim=True).clamp(min=1)
         return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
 
 
@@ -168,45 +167,30 @@ def save_classifier(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, 
     shutil.copyfile(scheme_path, folder / SCHEME)
 
 
-def model_version(folder: Path) -> str:
-    """Return a name for the weights of an artefact: its folder's name and the first digits of their SHA-256.
+def load_classifier(artefact: Artefact) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the weights of an artefact, and its tokenizer as transformers has it.
 
     Raises:
-        ArtefactError: there are no weights.
+        ArtefactError: they are broken.
     """
+    single = artefact.context == "single"
     try:
-        with (folder / "model.safetensors").open("rb") as file:
-            return f"{folder.resolve().name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
-    except OSError as error:
-        raise ArtefactError(f"{folder}: no trained model here; train one with: python -m train configs/default.yaml") from error
-
-
-def load_classifier(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, LabelScheme]:
-    """Load an artefact.
-
-    Raises:
-        ArtefactError: the folder or its weights are missing or broken, or its labels are not those of its scheme.
-    """
-    if not (folder / "config.json").is_file():
-        raise ArtefactError(f"{folder}: no trained model here; train one with: python -m train configs/default.yaml")
-    if not (folder / "model.safetensors").is_file():
-        raise ArtefactError(f"{folder}: holds no model.safetensors; the training did not finish, run it again")
-    scheme = load_scheme(folder / SCHEME) if (folder / SCHEME).is_file() else load_scheme()
-    try:
-        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        found = [label for _, label in sorted((int(k), v) for k, v in raw.get("id2label", {}).items())]
-        if found != list(scheme.names):
-            raise ArtefactError(
-                f"{folder}: trained for another scheme: its labels are {', '.join(map(str, found)) or 'not named'}, "
-                f"those of scheme {scheme.name!r} are {', '.join(scheme.names)}"
-            )
-        context = raw.get("context", "single")
-        if context not in CONTEXTS:
-            raise ArtefactError(f"{folder}: its context {context!r} is not known; known are {', '.join(CONTEXTS)}")
-        config = AutoConfig.from_pretrained(folder)
-        kind = AutoModelForSequenceClassification if context == "single" else HEADS[context]
-        return kind.from_pretrained(folder, config=config).eval(), AutoTokenizer.from_pretrained(folder), scheme
-    except ArtefactError:
-        raise
+        config = AutoConfig.from_pretrained(artefact.folder)
+        kind = AutoModelForSequenceClassification if single else HEADS[artefact.context]
+        model = kind.from_pretrained(artefact.folder, config=config).eval()
+        return model, AutoTokenizer.from_pretrained(artefact.folder)
     except Exception as error:  # whatever safetensors, tokenizers or transformers raise for a broken file
-        raise ArtefactError(f"{folder}: cannot be loaded: {' '.join(str(error).split())[:300]}; train it again") from error
+        raise broken(artefact.folder, error) from error
+
+
+def forward_of(model: PreTrainedModel) -> Forward:
+    """Return the model as a function from batches to their logits."""
+
+    def forward(batches: Iterable[Batch]) -> Iterator[Floats]:
+        for batch in batches:
+            with torch.inference_mode():
+                inputs = {key: torch.from_numpy(value).to(model.device) for key, value in batch.items()}
+                logits = model(**inputs).logits
+            yield logits.float().cpu().numpy()
+
+    return forward

@@ -1,24 +1,33 @@
-"""How an article becomes model inputs: `encode_article(texts, tokenizer, context, max_length)` → [ModelInput].
+"""How an article becomes model inputs: `ArticleTokenizer.load(folder, context).encode(texts)` → [ModelInput].
 
 single    a sentence alone                                                   one input a sentence
 pair      a sentence with neighbours around it, only its own tokens pooled   one input a sentence
-window    consecutive sentences packed up to `max_length` tokens, each pooled on its own, neighbours left and right of
-          those to be labelled (Cohan et al., EMNLP 2019, arXiv 1909.04054)  one input a stretch
+window    consecutive sentences packed up to `max_length` tokens, each pooled on its own, with neighbours where room is
+          left (Cohan et al., EMNLP 2019, arXiv 1909.04054)                  one input a stretch
 article   each sentence alone, a recurrent layer over the sentence vectors (Jin & Szolovits, EMNLP 2018)
                                                                              one input an article
+
+Neither transformers nor torch is needed for it: the token ids come straight from tokenizer.json.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedTokenizerBase
+
+Batch = dict[str, NDArray[Any]]  # what `collate` makes
+Forward = Callable[[Iterable[Batch]], Iterator[NDArray[np.floating[Any]]]]  # a model: batches to their logits, in order
 
 CONTEXTS = ("single", "pair", "window", "article")
 ARTICLE_CHUNK = 128  # sentences: an article of any length is read in bounded memory
-CORE_SHARE = 2 / 3  # of a window's tokens; the rest shows neighbours, so that no labelled sentence stands at the edge
 IGNORED = -100  # label of padding, as torch's cross-entropy knows it
 
 
@@ -37,69 +46,93 @@ class ModelInput:
     targets: list[int]
 
     @property
+    def is_article(self) -> bool:
+        """Whether it is a list of sentences."""
+        return not self.slots and isinstance(self.input_ids[0], list)
+
+    @property
     def length(self) -> int:
         """Tokens to encode."""
-        return sum(map(len, self.input_ids)) if not self.slots and isinstance(self.input_ids[0], list) else len(self.input_ids)
+        return sum(map(len, self.input_ids)) if self.is_article else len(self.input_ids)
 
 
-def encode_article(
-    texts: Sequence[str], tokenizer: "PreTrainedTokenizerBase", context: str, max_length: int, core_share: float = CORE_SHARE
-) -> list[ModelInput]:
-    """Turn the sentences of one article into inputs in which every sentence is a target exactly once.
+class ArticleTokenizer:
+    """Turns the sentences of an article into the inputs of one context.
 
-    Training takes `core_share` 1: windows overlap only where room is left, which saves a third of the tokens.
+    Attributes:
+        context: one of CONTEXTS.
+        max_length: tokens of an input, for `article` of a sentence.
+        pad_id: id that fills up a batch.
     """
-    if not texts:
-        return []
-    if context in ("single", "article"):
-        rows = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
-        if context == "single":
+
+    def __init__(self, backend: Tokenizer, special: dict[str, str], context: str, max_length: int) -> None:
+        self.context, self.max_length = context, max_length
+        ids = {key: backend.token_to_id(special[key] or "") for key in ("pad", "cls", "sep")}
+        if None in ids.values():
+            raise ValueError(f"the tokenizer lacks a token of its own for one of {', '.join(ids)}")
+        self.pad_id, self.cls_id, self.sep_id = (number or 0 for number in ids.values())
+        self._alone = context in ("single", "article")  # sentences get their special tokens each
+        self._backend = backend
+        backend.no_padding()
+        backend.enable_truncation(max_length if self._alone else max_length - 2)
+
+    @classmethod
+    def load(cls, folder: Path, context: str) -> "ArticleTokenizer":
+        """Read tokenizer.json and tokenizer_config.json of an artefact."""
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        special = {key: settings[f"{key}_token"] for key in ("pad", "cls", "sep")}
+        return cls(Tokenizer.from_file(str(folder / "tokenizer.json")), special, context, settings["model_max_length"])
+
+    @classmethod
+    def of(cls, tokenizer: "PreTrainedTokenizerBase", context: str) -> "ArticleTokenizer":
+        """Take what transformers has loaded."""
+        special = {key: getattr(tokenizer, f"{key}_token") for key in ("pad", "cls", "sep")}
+        return cls(Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()), special, context, tokenizer.model_max_length)
+
+    def encode(self, texts: Sequence[str]) -> list[ModelInput]:
+        """Turn the sentences of one article into inputs in which every sentence is a target exactly once."""
+        if not texts:
+            return []
+        rows = [found.ids for found in self._backend.encode_batch_fast(list(texts), add_special_tokens=self._alone)]
+        if self.context == "single":
             return [ModelInput(row, [], [number]) for number, row in enumerate(rows)]
-        starts = range(0, len(rows), ARTICLE_CHUNK)
-        return [ModelInput(rows[s : s + ARTICLE_CHUNK], [], list(range(len(rows)))[s : s + ARTICLE_CHUNK]) for s in starts]
-    room = max_length - 1  # the opening [CLS]
-    pieces = tokenizer(list(texts), truncation=True, max_length=room - 1, add_special_tokens=False)["input_ids"]
-    pieces = [[*piece, tokenizer.sep_token_id] for piece in pieces]
-    core_room = 0 if context == "pair" else int(room * core_share)
-    return [
-        _packed(pieces, core, _widen([len(p) for p in pieces], core, room), tokenizer.cls_token_id)
-        for core in _cores([len(piece) for piece in pieces], core_room)
-    ]
+        if self.context == "article":
+            starts = range(0, len(rows), ARTICLE_CHUNK)
+            return [ModelInput(rows[s : s + ARTICLE_CHUNK], [], list(range(len(rows)))[s : s + ARTICLE_CHUNK]) for s in starts]
+        room = self.max_length - 1  # the opening [CLS]
+        pieces = [[*row, self.sep_id] for row in rows]
+        lengths = [len(piece) for piece in pieces]
+        core_room = 0 if self.context == "pair" else room
+        return [_packed(pieces, core, _widen(lengths, core, room), self.cls_id) for core in _cores(lengths, core_room)]
 
 
-def collate(rows: Sequence[ModelInput], labels: Sequence[Sequence[int]] | None, pad_id: int) -> dict[str, "torch.Tensor"]:
+def collate(rows: Sequence[ModelInput], pad_id: int) -> Batch:
     """Pad inputs to a batch.
 
     Returns:
-        labels: [batch] for single, [batch, sentences] padded with -100 otherwise; only if given.
         input_ids, attention_mask: [batch, tokens], for article [batch, sentences, tokens].
-        slots: [batch, tokens], only for pair and window.
+        members: [batch, sentences, tokens], 1 where a token belongs to a sentence, only for pair and window.
     """
-    import torch
-
-    batch: dict[str, torch.Tensor] = {}
-    nested = isinstance(rows[0].input_ids[0], list)
-    single = not nested and not rows[0].slots
-    if labels is not None:  # first, since the Trainer takes the batch size from the first tensor
-        batch["labels"] = torch.tensor([x[0] for x in labels]) if single else _pad([list(x) for x in labels], IGNORED)
-    if nested:
+    if rows[0].is_article:
         sentences = max(len(row.input_ids) for row in rows)
         flat = [piece for row in rows for piece in [*row.input_ids, *[[]] * (sentences - len(row.input_ids))]]
-        ids, mask = _pad(flat, pad_id), _pad([[1] * len(piece) for piece in flat], 0)
-        batch |= {"input_ids": ids.view(len(rows), sentences, -1), "attention_mask": mask.view(len(rows), sentences, -1)}
-    else:
-        batch["input_ids"] = _pad([row.input_ids for row in rows], pad_id)
-        batch["attention_mask"] = _pad([[1] * len(row.input_ids) for row in rows], 0)
+        ids, mask = pad(flat, pad_id), pad([[1] * len(piece) for piece in flat], 0)
+        shape = (len(rows), sentences, -1)
+        return {"input_ids": ids.reshape(shape), "attention_mask": mask.reshape(shape)}
+    batch: Batch = {"input_ids": pad([row.input_ids for row in rows], pad_id)}
+    batch["attention_mask"] = pad([[1] * len(row.input_ids) for row in rows], 0)
     if rows[0].slots:
-        batch["slots"] = _pad([row.slots for row in rows], -1)
+        slots, sentences = pad([row.slots for row in rows], -1), max(len(row.targets) for row in rows)
+        batch["members"] = (slots[:, None] == np.arange(sentences)[:, None]).astype(np.float32)
     return batch
 
 
-def _pad(rows: list[list[int]], filler: int) -> "torch.Tensor":
-    import torch
-
-    width = max(map(len, rows))
-    return torch.tensor([row + [filler] * (width - len(row)) for row in rows])
+def pad(rows: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
+    """Return the rows as one array, [rows, longest row]."""
+    padded = np.full((len(rows), max(map(len, rows))), filler, dtype=np.int64)
+    for line, row in zip(padded, rows, strict=True):
+        line[: len(row)] = row
+    return padded
 
 
 def _cores(lengths: list[int], room: int) -> list[range]:

@@ -48,7 +48,7 @@ def _serve(given: argparse.Namespace) -> int:
         from models.web import Limits, make_app
     except ImportError as error:
         raise ConfigError(f"{error}; it is in an optional group: pip install -e '.[serve]'") from error
-    from models.classifier import model_version
+    from models.artefact import model_version
     from models.tagger import Tagger
 
     limits, version = Limits(given.max_body, given.max_waiting, given.max_requests), model_version(given.model)

@@ -13,8 +13,9 @@ from labels.errors import ArticleError
 from labels.furniture import find_furniture
 from labels.scheme import LabelScheme
 from labels.splitting import split
+from models.artefact import ONNX, read_artefact
 from models.calibration import Floats, softmax
-from models.contexts import ModelInput, collate, encode_article
+from models.contexts import ArticleTokenizer, Forward, ModelInput, collate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -49,22 +50,43 @@ class TaggedArticle:
 
 @dataclass(frozen=True)
 class Tagger:
-    """A trained classifier, ready to tag."""
+    """A trained classifier, ready to tag.
 
-    model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerBase"
+    Attributes:
+        forward: the model, from batches of inputs to their logits [batch, (sentences,) labels].
+        abstain_below: probability under which it abstains.
+        batch_tokens: padded tokens shown to it at once.
+    """
+
+    forward: Forward
+    tokenizer: ArticleTokenizer
     scheme: LabelScheme
+    abstain_below: float = 0.0
+    batch_tokens: int = BATCH_TOKENS
 
     @classmethod
     def load(cls, path: str | Path) -> "Tagger":
-        """Load an artefact folder.
+        """Load an artefact folder; torch is imported only if its weights are torch's.
 
         Raises:
             ArtefactError: the folder holds no trained model, a broken one, or one whose labels are not its scheme's.
         """
+        artefact = read_artefact(Path(path))
+        if artefact.weights.name == ONNX:
+            from models.runtime import ONNX_BATCH_TOKENS, load_onnx
+
+            return cls(*load_onnx(artefact), artefact.scheme, artefact.abstain_below, ONNX_BATCH_TOKENS)
         from models.classifier import load_classifier
 
-        return cls(*load_classifier(Path(path)))
+        return cls.of(*load_classifier(artefact), artefact.scheme)
+
+    @classmethod
+    def of(cls, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", scheme: LabelScheme) -> "Tagger":
+        """Make a tagger of a model in memory."""
+        from models.classifier import forward_of
+
+        context, abstain_below = getattr(model.config, "context", "single"), getattr(model.config, "abstain_below", 0.0)
+        return cls(forward_of(model), ArticleTokenizer.of(tokenizer, context), scheme, abstain_below)
 
     def tag(self, article: Article) -> TaggedArticle:
         """Split an article and tag its sentences.
@@ -113,25 +135,18 @@ class Tagger:
 
     def logits(self, articles: Sequence[Sequence[str]], progress: Callable[[int, int], None] | None = None) -> list[Floats]:
         """Return for each article an array [sentences, labels] of the model's raw scores, every sentence shown to it."""
-        import torch
-
-        rows = [(number, row) for number, texts in enumerate(articles) for row in self._encode(texts)]
+        rows = [(number, row) for number, texts in enumerate(articles) for row in self.tokenizer.encode(texts)]
         results: list[Floats] = [np.zeros((len(texts), len(self.scheme.names))) for texts in articles]
         done, total = 0, sum(map(len, articles))
-        with torch.inference_mode():
-            for batch in _batches(rows):
-                inputs = collate([row for _, row in batch], None, self.tokenizer.pad_token_id)
-                found = self.model(**{key: value.to(self.model.device) for key, value in inputs.items()}).logits
-                for (number, row), scores in zip(batch, found.float().cpu().numpy(), strict=True):
-                    results[number][row.targets] = scores[: len(row.targets)] if scores.ndim == 2 else scores
-                    done += len(row.targets)
-                if progress:
-                    progress(done, total)
+        batches = list(batched(rows, self.batch_tokens))
+        inputs = (collate([row for _, row in batch], self.tokenizer.pad_id) for batch in batches)
+        for batch, found in zip(batches, self.forward(inputs), strict=True):
+            for (number, row), scores in zip(batch, found, strict=True):
+                results[number][row.targets] = scores[: len(row.targets)] if scores.ndim == 2 else scores
+                done += len(row.targets)
+            if progress:
+                progress(done, total)
         return results
-
-    def _encode(self, texts: Sequence[str]) -> list[ModelInput]:
-        context = getattr(self.model.config, "context", "single")
-        return encode_article(texts, self.tokenizer, context, self.tokenizer.model_max_length)
 
     def _prediction(self, row: Floats) -> Prediction:
         best = int(row.argmax())
@@ -139,7 +154,7 @@ class Tagger:
             label=self.scheme.names[best],
             probability=round(float(row[best]), 4),
             probabilities={name: round(float(p), 4) for name, p in zip(self.scheme.names, row, strict=True)},
-            abstained=bool(row[best] < getattr(self.model.config, "abstain_below", 0.0)),
+            abstained=bool(row[best] < self.abstain_below),
         )
 
 
@@ -155,12 +170,12 @@ def sentences_of(article: Article) -> list[Sentence]:
     return sentences
 
 
-def _batches(rows: list[tuple[int, ModelInput]]) -> Iterator[list[tuple[int, ModelInput]]]:
-    """Group inputs of similar length, longest first, up to BATCH_TOKENS padded tokens."""
+def batched(rows: list[tuple[int, ModelInput]], tokens: int) -> Iterator[list[tuple[int, ModelInput]]]:
+    """Group inputs, each with a mark, by similar length, longest first, up to so many padded tokens a group."""
     ordered = sorted(rows, key=lambda item: -item[1].length)
     batch: list[tuple[int, ModelInput]] = []
     for item in ordered:
-        if batch and (len(batch) + 1) * batch[0][1].length > BATCH_TOKENS:
+        if batch and (len(batch) + 1) * batch[0][1].length > tokens:
             yield batch
             batch = []
         batch.append(item)

@@ -1,37 +1,49 @@
-"""Speed of training and tagging against the plain transformers way, in the same run, as ratios.
+"""Speed against the usual ways, in the same run.
 
-    python -m scripts.bench [--model models/artifacts/default]
+    python -m scripts.bench [--model models/artifacts/real]
+    python -m scripts.bench --peers --model models/artifacts/real
 
-Plain training: Trainer on single sentences in random batches, padded to the longest, nothing frozen. Plain tagging:
-`pipeline("text-classification")` over the list of sentences, as its documentation shows it. Both get the same sentences, the
-same batch size, the same number of threads; runs alternate and the best of each counts.
+Training, as a ratio: ours against a Trainer on single sentences in random batches, padded to the longest, nothing frozen; the
+same sentences, batch size and threads; runs alternate and the best of each counts. With --peers, tagging: ours with torch and
+exported (models/export.py) beside other tools, on the articles of the validation split, which also tell how far the exported
+models agree with the trained one; written to scripts/measured/bench.json, which docs/archives.md shows. Needs the optional
+groups onnx and peers; a peer that is not installed is left out.
 """
 
 import argparse
 import itertools
+import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from labels.errors import DONE, exit_code
+from labels.errors import DONE, exit_code, write_whole
+from scripts.bench_peers import measure
+from scripts.runs import alone
+from scripts.tables import MEASURED, bench_table
+
+if TYPE_CHECKING:
+    from models import Tagger
 
 TRAIN_SENTENCES = 512
 ROUNDS = 3
+SIDE = 2048  # of the matrices whose product is the machine's measure
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
+    parser.add_argument("--peers", action="store_true", help="tagging beside other tools, instead of training")
     arguments = parser.parse_args()
-    return exit_code(lambda: _run(arguments.model))
+    return exit_code(lambda: _run(arguments.model, arguments.peers))
 
 
-def _run(model: Path) -> int:
+def _run(model: Path, peers: bool) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from labels.scheme import load_scheme
     from models import Tagger
@@ -39,14 +51,12 @@ def _run(model: Path) -> int:
     from train.data import load_splits
 
     config = load_config(model / "train_config.yaml")
-    Tagger.load(model)  # says what is wrong before any work is done
+    tagger = Tagger.load(model)  # says what is wrong before any work is done
     splits = load_splits(config.data, load_scheme(config.data.scheme))
-    articles = splits["test"]["texts"]
-    print(f"tagging {sum(map(len, articles))} sentences of {len(articles)} articles, sentences a second")
-    _compare(_tag_ours(model, articles), _tag_plain(model, articles), sum(map(len, articles)))
+    if peers:
+        return _tag(model, tagger, splits["validation"])
     print(f"training, one epoch of {TRAIN_SENTENCES} sentences, sentences a second")
-    ours, plain = (partial(_train, config, splits, plainly) for plainly in (False, True))
-    _compare(ours, plain, TRAIN_SENTENCES)
+    _compare(partial(_train, config, splits, plainly=False), partial(_train, config, splits, plainly=True), TRAIN_SENTENCES)
     return DONE
 
 
@@ -61,17 +71,82 @@ def _compare(ours: Callable[[], Any], plain: Callable[[], Any], sentences: int) 
     print(f"  ours {rates['ours']:7.1f}   plain {rates['plain']:7.1f}   ratio {rates['ours'] / rates['plain']:.2f}")
 
 
-def _tag_ours(model: Path, articles: list[list[str]]) -> Callable[[], Any]:
-    from models import Tagger
+def _tag(model: Path, tagger: "Tagger", validation: Any) -> int:
+    """Measure tagging, score what comes out, and keep it all."""
+    import numpy as np
 
-    return partial(Tagger.load(model).probabilities, articles)
+    from models.calibration import calibration_error
+    from train.data import flat, of_labelled
+    from train.evaluation import score_predictions
+
+    articles, (_, gold) = list(validation["texts"]), flat(validation)
+    rows = measure(model, articles)
+    trained = of_labelled(validation, rows[0]["probabilities"])
+    for row in rows:
+        if found := row.pop("probabilities", None):
+            probabilities = of_labelled(validation, found)
+            labels = probabilities.argmax(axis=1)
+            row["same_label"] = float(np.mean(labels == trained.argmax(axis=1)))
+            row["macro_f1"] = score_predictions(gold, labels, tagger.scheme)["macro_f1"]
+            row["ece"] = calibration_error(probabilities, gold)
+    peak, _ = alone(_products_a_second)
+    needed = _products(tagger, articles) / sum(map(len, articles))
+    kept = {
+        "model": model.name,
+        "articles": len(articles),
+        "sentences": sum(map(len, articles)),
+        "cores": os.cpu_count(),
+        "peak_gflops": peak / 1e9,
+        "gflop_a_sentence": needed / 1e9,
+        "stages": _stages(tagger, articles),
+        "rows": rows,
+    }
+    write_whole(MEASURED / "bench.json", json.dumps(kept, indent=1) + "\n")
+    print(bench_table())
+    return DONE
 
 
-def _tag_plain(model: Path, articles: list[list[str]]) -> Callable[[], Any]:
-    from transformers import pipeline
+def _products_a_second() -> float:
+    """Return the floating-point operations a second of this machine's best product of two square matrices."""
+    import torch
 
-    tagger = pipeline("text-classification", model=str(model), top_k=None)
-    return lambda: tagger(list(itertools.chain.from_iterable(articles)), truncation=True)
+    first, second, seconds = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE), []
+    for _ in range(8):
+        start = time.perf_counter()
+        first @ second
+        seconds.append(time.perf_counter() - start)
+    return 2.0 * SIDE**3 / min(seconds)
+
+
+def _products(tagger: "Tagger", articles: Sequence[Sequence[str]]) -> float:
+    """Return the floating-point operations that tagging the articles takes, padding included."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        tagger.probabilities(articles)
+    return float(counter.get_total_flops())
+
+
+def _stages(tagger: "Tagger", articles: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return the seconds that each stage of tagging takes with torch, one after the other."""
+    from labels.furniture import find_furniture
+    from models.contexts import collate
+    from models.tagger import batched
+
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        found = work()
+        seconds[name] = time.perf_counter() - start
+        return found
+
+    timed("furniture rules", lambda: [find_furniture(texts) for texts in articles])
+    rows = timed("tokenising", lambda: [row for texts in articles for row in tagger.tokenizer.encode(texts)])
+    batches = list(batched(list(enumerate(rows)), tagger.batch_tokens))
+    inputs = timed("padding", lambda: [collate([row for _, row in batch], tagger.tokenizer.pad_id) for batch in batches])
+    timed("the encoder", lambda: list(tagger.forward(inputs)))
+    return seconds
 
 
 def _train(config: Any, splits: Any, plainly: bool) -> None:
@@ -86,6 +161,7 @@ def _train(config: Any, splits: Any, plainly: bool) -> None:
     from labels.scheme import load_scheme
     from models.backbones import locate_backbone
     from models.classifier import build_classifier
+    from models.contexts import ArticleTokenizer
     from train.data import collate_rows, encode_split
 
     backbone, scheme = locate_backbone(config.model.backbone), load_scheme(config.data.scheme)
@@ -101,7 +177,7 @@ def _train(config: Any, splits: Any, plainly: bool) -> None:
         model, tokenizer = build_classifier(
             backbone, scheme, "single", config.model.max_length, config.model.freeze_word_embeddings
         )
-        data = encode_split(splits["train"], tokenizer, "single", config.model.max_length).select(range(TRAIN_SENTENCES))
+        data = encode_split(splits["train"], ArticleTokenizer.of(tokenizer, "single")).select(range(TRAIN_SENTENCES))
         collator = partial(collate_rows, pad_id=tokenizer.pad_token_id)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(

@@ -13,12 +13,9 @@ the README shows; rows of an earlier run of the same config on the same split st
 import argparse
 import hashlib
 import json
-import multiprocessing
-import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -30,7 +27,7 @@ from labels.furniture import find_furniture
 from labels.scheme import LabelScheme, load_scheme
 from models.calibration import Ints
 from scripts.peers import CLAIM_FINDERS, CLASSIFIERS, Predict
-from scripts.runs import ATTRIBUTED, CLAIM, need_labels
+from scripts.runs import ATTRIBUTED, CLAIM, alone, need_labels
 from scripts.tables import MEASURED, peers_table
 from train.config import TrainConfig, load_config
 
@@ -58,25 +55,13 @@ def _run(config: TrainConfig, peers: Sequence[str]) -> int:
     for name in peers:
         print(f"{name} ...", file=sys.stderr)
         try:
-            rows[name] = _alone(_ours, config) if name == "ours" else _alone(_peer, config, name)
+            row, memory = alone(_ours, config) if name == "ours" else alone(_peer, config, name)
+            rows[name] = row | {"memory_mb": memory}
         except (ModuleNotFoundError, BrokenProcessPool) as error:
             print(f"{name} left out: {error}", file=sys.stderr)
         write_whole(PATH, json.dumps({"run": run.hexdigest(), "rows": rows}, indent=1) + "\n")
     print(peers_table())
     return DONE
-
-
-def _alone(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result() | {"memory_mb": pool.submit(_peak_memory_mb).result()}
-
-
-def _peak_memory_mb() -> int:
-    """Return the peak of this process; on Linux ru_maxrss would start at what the parent had."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
-    return round(int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 2**10)
 
 
 def _ours(config: TrainConfig) -> dict[str, Any]:

@@ -1,7 +1,11 @@
-"""What the scripts that compare share: `train_on(config, name, articles)`, and the labels that are somebody else's words."""
+"""What the scripts that compare share: training on other articles, work in a process of its own, labels of others' words."""
 
-from collections.abc import Sequence
+import multiprocessing
+import resource
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from labels.annotations import AnnotatedArticle, write_corpus
 from labels.errors import AnnotationError, writing
@@ -28,3 +32,21 @@ def train_on(config: TrainConfig, name: str, articles: Sequence[AnnotatedArticle
         write_corpus(folder, articles)
     data = config.data.model_copy(update={"corpora": (folder,), "attached": ()})
     return train(config.model_copy(update={"name": name, "data": data}))
+
+
+def alone(work: Callable[..., Any], *arguments: Any) -> tuple[Any, int]:
+    """Do work in a process of its own; return its result and the peak of its memory in MB.
+
+    Raises:
+        BrokenProcessPool: the process was killed.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result(), pool.submit(_peak_memory_mb).result()
+
+
+def _peak_memory_mb() -> int:
+    """Return the peak of this process; on Linux ru_maxrss would start at what the parent had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    return round(int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 2**10)

@@ -206,7 +206,7 @@ def _said(votes: Sequence[Annotation]) -> str:
 def _suggest(model: Path, tasks: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Prediction]]:
     """Return the model's version and what it suggests for tasks, given their data, by uid; articles are tagged whole."""
     from models import Tagger
-    from models.classifier import model_version
+    from models.artefact import model_version
 
     articles, uids = {}, []
     for task in tasks:

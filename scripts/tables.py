@@ -196,6 +196,32 @@ def peers_table() -> str:
     return "\n".join(lines)
 
 
+def bench_table() -> str:
+    """Return what `python -m scripts.bench --peers` measured last."""
+    found = json.loads((MEASURED / "bench.json").read_text(encoding="utf-8"))
+    rows = [row for row in found["rows"] if "missing" not in row]
+    plain = next(row["sentences_per_second"] for row in rows if "pipeline" in row["title"])
+    names = ("", "sentences a second", "× the pipeline", "start-up", "memory", "of the product peak", "same label", "macro F1")
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for row in rows:
+        rate = row["sentences_per_second"]
+        share = f"{rate * found['gflop_a_sentence'] / found['peak_gflops']:.0%}" if "ece" in row else ""
+        same, score = (f"{row['same_label']:.1%}", f"{row['macro_f1']:.3f}") if "ece" in row else ("", "")
+        lines.append(
+            f"| {row['title']} | {rate:.0f} | {rate / plain:.1f} | {row['startup_seconds']:.1f} s | {row['memory_mb']} MB "
+            f"| {share} | {same} | {score} |"
+        )
+    whole = sum(found["stages"].values())
+    stages = ", ".join(f"{name} {seconds / whole:.1%}" for name, seconds in found["stages"].items())
+    lines += [
+        "",
+        f"`{found['model']}`, {found['sentences']} sentences of {found['articles']} validation articles, on {found['cores']} "
+        f"cores, whose best product of two large matrices at full width reaches {found['peak_gflops']:.0f} GFLOP/s; a sentence "
+        f"takes {found['gflop_a_sentence']:.2f} GFLOP. Where the time goes with torch: {stages}.",
+    ]
+    return "\n".join(lines)
+
+
 def next_batch_table() -> str:
     """Return what `python -m scripts.simulate_next_batch` measured last."""
     found = json.loads((MEASURED / "next_batch.json").read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ from labels.scheme import LabelScheme, load_scheme
 
 ROOT = Path(__file__).parent.parent
 SHARED_ARTICLES = ROOT.parent / "shared" / "articles"
+SHARED_CORPORA = ROOT.parent / "shared" / "corpora"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HEADLESS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -206,3 +206,38 @@ def test_two_runs_do_not_write_to_one_place(tmp_path: Path, artefact: Path, caps
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert tag(write_jsonl(tmp_path / "articles.jsonl", 1), out, artefact) == 2
     assert "another run writes there" in capsys.readouterr().err
+
+
+def test_a_ray_cluster_tags_the_same_though_a_node_is_killed(tmp_path: Path, artefact: Path):
+    """Two nodes of one core; one is killed with work in its hands."""
+    from ray.cluster_utils import Cluster
+
+    source, plain, out = tmp_path / "in", tmp_path / "plain", tmp_path / "out"
+    source.mkdir()
+    for number in range(6):
+        write_jsonl(source / f"{number}.jsonl", 60)
+    assert tag(source, plain, artefact, "--part", "10") == 0
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
+    try:
+        second = cluster.add_node(num_cpus=1, object_store_memory=10**8)
+        cluster.wait_for_nodes()
+        command = [sys.executable, "-m", "models", "tag-archive", str(source), str(out), "--model", str(artefact)]
+        run = subprocess.Popen(
+            [*command, "--part", "10", "--engine", "ray"],
+            env={**os.environ, "RAY_ADDRESS": cluster.address},
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        nodes: set[str] = set()
+        while len(nodes) < 2:  # both nodes have written something, of different shards
+            assert run.poll() is None
+            time.sleep(0.05)
+            nodes = {path.name.partition("-")[0] for path in (out / "sentences").glob("*.parquet")}
+        cluster.remove_node(second, allow_graceful=False)
+        _, said = run.communicate(timeout=200)
+    finally:
+        cluster.shutdown()
+    assert run.returncode == 0, said
+    assert sentences(out) == sentences(plain)
+    assert len({row["place"] for row in sentences(out)}) == 360

@@ -10,10 +10,9 @@ import yaml
 from labels.annotations import AnnotatedArticle, adjudicate, read_corpus
 from labels.scheme import LabelScheme
 from labels.standoff import STANDOFF, attach, read_all_labels, read_labels, read_texts
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, SHARED_CORPORA, Run
 
 CASES = ROOT / "labels/corpus/cases.yaml"
-SHARED_CORPORA = ROOT.parent / "shared" / "corpora"
 KINDS = {
     "wire", "tabloid", "state", "partisan-left", "partisan-right", "analysis", "live-blog", "press-release", "explainer",
     "local", "machine-translated", "scraped",

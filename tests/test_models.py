@@ -14,8 +14,8 @@ from labels.errors import BackboneError
 from labels.scheme import DEFAULT_SCHEME, LabelScheme
 from models.backbones import locate_backbone
 from models.calibration import calibration_error, choose_threshold, fit_temperature, fold_temperature, softmax
-from models.classifier import build_classifier, save_classifier
-from models.contexts import CONTEXTS, CORE_SHARE, collate, encode_article
+from models.classifier import build_classifier, forward_of, save_classifier
+from models.contexts import CONTEXTS, ArticleTokenizer, collate
 
 TINY = "package:cognition/model"
 
@@ -91,7 +91,8 @@ TOKENIZER = AutoTokenizer.from_pretrained(locate_backbone(TINY))
     max_length=st.integers(8, 64),
 )
 def test_every_sentence_is_a_target_exactly_once(texts: list[str], context: str, max_length: int):
-    rows = encode_article(texts, TOKENIZER, context, max_length)
+    TOKENIZER.model_max_length = max_length
+    rows = ArticleTokenizer.of(TOKENIZER, context).encode(texts)
     assert sorted(target for row in rows for target in row.targets) == list(range(len(texts)))
     for row in rows:
         if context == "article":
@@ -103,11 +104,13 @@ def test_every_sentence_is_a_target_exactly_once(texts: list[str], context: str,
             assert set(row.slots) - {-1} == set(range(len(row.targets)))
 
 
-def test_windows_of_training_overlap_less_and_label_every_sentence_once():
-    texts = [f"The council of town {n} voted on Friday to close bridge {n}." for n in range(40)]
-    read, learnt = (encode_article(texts, TOKENIZER, "window", 64, share) for share in (CORE_SHARE, 1.0))
-    assert sum(row.length for row in learnt) < 0.8 * sum(row.length for row in read)
-    assert [target for row in learnt for target in row.targets] == list(range(40))
+@pytest.mark.parametrize("context", ["single", "article"])
+def test_token_ids_are_those_of_transformers(context: str):
+    texts = ["It rained.", "“Nobody came,” she said – at 9.30 p.m. 😀", "word " * 200, "Ünïcode naïveté 北京 <b>x</b>"]
+    TOKENIZER.model_max_length = 64
+    rows = ArticleTokenizer.of(TOKENIZER, context).encode(texts)
+    expected = TOKENIZER(texts, truncation=True, max_length=64)["input_ids"]
+    assert (rows[0].input_ids if context == "article" else [row.input_ids for row in rows]) == expected
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -116,15 +119,12 @@ def test_padding_does_not_change_the_scores(context: str, scheme: LabelScheme):
     torch.manual_seed(0)
     model, tokenizer = build_classifier(locate_backbone(TINY), scheme, context, 64, True)
     model.eval()
-    short = encode_article(["It rained.", "Nobody came, she said."], tokenizer, context, 64)
-    long = encode_article(
-        [f"The council of town {n} voted on Friday to close bridge {n}." for n in range(9)], tokenizer, context, 64
-    )
-    with torch.inference_mode():
-        alone = model(**collate(short, None, 0)).logits
-        beside = model(**collate([*short, *long], None, 0)).logits
+    articles = ArticleTokenizer.of(tokenizer, context)
+    short = articles.encode(["It rained.", "Nobody came, she said."])
+    long = articles.encode([f"The council of town {n} voted on Friday to close bridge {n}." for n in range(9)])
+    alone, beside = forward_of(model)([collate(short, 0), collate([*short, *long], 0)])
     width = alone.shape[1]
-    assert torch.allclose(alone, beside[: len(short), :width] if alone.ndim == 3 else beside[: len(short)], atol=1e-5)
+    assert np.allclose(alone, beside[: len(short), :width] if alone.ndim == 3 else beside[: len(short)], atol=1e-5)
 
 
 def test_temperature_is_found_and_folded(scheme: LabelScheme):
@@ -135,11 +135,11 @@ def test_temperature_is_found_and_folded(scheme: LabelScheme):
     assert calibration_error(softmax(true), labels) < calibration_error(softmax(true * 3), labels)
 
     model, tokenizer = build_classifier(locate_backbone(TINY), scheme, "single", 64, True)
-    batch = collate(encode_article(["It rained."], tokenizer, "single", 64), None, 0)
-    with torch.inference_mode():
-        before = model.eval()(**batch).logits
-        fold_temperature(model, 2.5)
-        assert torch.allclose(model(**batch).logits, before / 2.5, atol=1e-6)
+    batch = collate(ArticleTokenizer.of(tokenizer, "single").encode(["It rained."]), 0)
+    [before] = forward_of(model.eval())([batch])
+    fold_temperature(model, 2.5)
+    [after] = forward_of(model)([batch])
+    assert np.allclose(after, before / 2.5, atol=1e-6)
 
 
 def test_the_threshold_is_the_lowest_that_keeps_the_precision():

@@ -23,7 +23,7 @@ from labels.splitting import split
 from labels.studio import KEY, URL, Studio, pull_corpus
 from labels.tasks import sentence_result, sentence_tasks, sentence_view
 from models import Tagger
-from models.classifier import model_version
+from models.artefact import model_version
 from scripts import studio_server
 from scripts.next_batch import margin
 from tests.conftest import CHROMIUM, ROOT, Run, free_port

@@ -38,7 +38,7 @@ def test_an_article_is_tagged_sentence_by_sentence(tagger: Tagger, scheme: Label
 
 
 def test_it_abstains_below_its_threshold_only(tagger: Tagger):
-    threshold = tagger.model.config.abstain_below
+    threshold = tagger.abstain_below
     assert 0 < threshold < 1
     articles = read_articles([str(ROOT / "labels/samples")])
     predictions = [p for tagged in tagger.tag_all(articles) for _, p in tagged.sentences]

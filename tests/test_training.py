@@ -21,7 +21,7 @@ from labels.articles import Article
 from labels.errors import AnnotationError, ConfigError, OutputError, UserError
 from labels.scheme import LabelScheme
 from models import Tagger
-from models.classifier import model_version
+from models.artefact import model_version
 from tests.conftest import ROOT, Run
 from train.config import DataConfig, load_config
 from train.data import describe_split, flat, load_splits

@@ -17,12 +17,11 @@ from labels.annotations import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, re
 from labels.errors import AnnotationError, ConfigError
 from labels.scheme import LabelScheme
 from models.calibration import Ints
-from models.contexts import CORE_SHARE, IGNORED, ModelInput, collate, encode_article
+from models.contexts import IGNORED, ArticleTokenizer, ModelInput, collate, pad
 from train.config import DataConfig
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
 
 OPEN = -1  # class id of a sentence without a label of record
 
@@ -101,15 +100,13 @@ def describe_split(splits: DatasetDict, config: DataConfig) -> str:
     return json.dumps({"data_sha256": digest.hexdigest(), **events}, indent=1, ensure_ascii=False) + "\n"
 
 
-def encode_split(
-    dataset: Dataset, tokenizer: "PreTrainedTokenizerBase", context: str, max_length: int, core_share: float = CORE_SHARE
-) -> Dataset:
+def encode_split(dataset: Dataset, tokenizer: ArticleTokenizer) -> Dataset:
     """Turn articles into model inputs: columns input_ids, slots, targets, labels, length; a row as in models.contexts."""
     rows = [
         {"input_ids": row.input_ids, "slots": row.slots, "targets": row.targets, "length": row.length}
         | {"labels": [IGNORED if (label := article["labels"][target]) == OPEN else label for target in row.targets]}
         for article in dataset
-        for row in encode_article(article["texts"], tokenizer, context, max_length, core_share)
+        for row in tokenizer.encode(article["texts"])
         if any(article["labels"][target] != OPEN for target in row.targets)
     ]
     return Dataset.from_list(rows)
@@ -134,9 +131,15 @@ def article_places(dataset: Dataset) -> Ints:
 
 
 def collate_rows(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, "torch.Tensor"]:
-    """Make a training batch of encoded rows."""
+    """Make a training batch of encoded rows: what `collate` gives, and labels, [batch] for single, else [batch, sentences]."""
+    import torch
+
     inputs = [ModelInput(row["input_ids"], row["slots"], row["targets"]) for row in rows]
-    return collate(inputs, [row["labels"] for row in rows], pad_id)
+    labels = pad([row["labels"] for row in rows], IGNORED)
+    if not inputs[0].slots and not inputs[0].is_article:
+        labels = labels[:, 0]
+    batch = {"labels": labels} | collate(inputs, pad_id)  # labels first: the Trainer takes the batch size from the first
+    return {key: torch.from_numpy(value) for key, value in batch.items()}
 
 
 def _row(annotated: AnnotatedArticle, scheme: LabelScheme) -> dict[str, Any]:

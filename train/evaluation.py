@@ -59,7 +59,7 @@ def evaluate_tagger(
     predicted = probabilities.argmax(axis=1)
     article_of = article_places(test)
     scores = _scorer(gold, article_of, scheme, config)
-    threshold = float(getattr(tagger.model.config, "abstain_below", 0.0))
+    threshold = tagger.abstain_below
     kept = probabilities.max(axis=1) >= threshold
     evaluation = Evaluation(
         n=len(gold),

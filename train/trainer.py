@@ -31,11 +31,12 @@ from transformers.trainer_utils import set_seed
 
 from labels.errors import ConfigError, OutputError, write_whole, writing
 from labels.scheme import LabelScheme, load_scheme
+from models.artefact import SCHEME, WEIGHTS, read_artefact
 from models.backbones import locate_backbone
 from models.calibration import choose_threshold, fit_temperature, fold_temperature
 from models.card import write_card
-from models.classifier import SCHEME, build_classifier, save_classifier
-from models.contexts import CORE_SHARE, IGNORED
+from models.classifier import build_classifier, load_classifier, save_classifier
+from models.contexts import IGNORED, ArticleTokenizer
 from models.tagger import Tagger
 from train.config import TrainConfig
 from train.data import collate_rows, corpus_folders, describe_split, encode_split, flat, load_splits, of_labelled
@@ -44,7 +45,6 @@ from train.figures import confusion_png, reliability_png
 from train.progress import ProgressReport, say
 
 CONFIG, SPLIT, METRICS, TRAINING = "train_config.yaml", "split.json", "metrics.json", "training.json"
-WEIGHTS = "model.safetensors"
 CHECKPOINT_PARTS = ("trainer_state.json", WEIGHTS, "optimizer.pt", "scheduler.pt")
 IS_MAIN = os.environ.get("RANK", "0") == "0"  # torchrun starts one process a rank; the first one writes
 
@@ -163,14 +163,12 @@ def _fit(
     )
     if arguments.bf16 and arguments.device.type == "cpu":  # there, the fused attention is the slower one
         model.base_model.set_attn_implementation("eager")
-    encoded = {
-        name: encode_split(splits[name], tokenizer, config.model.context, config.model.max_length, core_share=share)
-        for name, share in (("train", 1.0), ("validation", CORE_SHARE))
-    }
+    articles = ArticleTokenizer.of(tokenizer, config.model.context)
+    encoded = {name: encode_split(splits[name], articles) for name in ("train", "validation")}
     trainer = Trainer(
         model,
         arguments,
-        data_collator=partial(collate_rows, pad_id=tokenizer.pad_token_id),
+        data_collator=partial(collate_rows, pad_id=articles.pad_id),
         train_dataset=encoded["train"],
         eval_dataset=encoded["validation"],
         compute_loss_func=_loss(config, splits, scheme),
@@ -257,14 +255,15 @@ def _last_checkpoint(folder: Path) -> Path | None:
 
 def _evaluate(config: TrainConfig, splits: DatasetDict, run: Path) -> None:
     """Calibrate on validation, then score on test what a plain load of the folder gives; write it all into the folder."""
-    tagger = Tagger.load(run)
-    validation = splits["validation"]
+    artefact = read_artefact(run)
+    model, tokenizer = load_classifier(artefact)
+    tagger, validation = Tagger.of(model, tokenizer, artefact.scheme), splits["validation"]
     _, gold = flat(validation)
     temperature = fit_temperature(of_labelled(validation, tagger.logits(validation["texts"])), gold)
-    fold_temperature(tagger.model, temperature)
+    fold_temperature(model, temperature)
     probabilities = of_labelled(validation, tagger.probabilities(validation["texts"]))
-    tagger.model.config.abstain_below = choose_threshold(probabilities, gold, config.evaluation.kept_precision)
-    save_classifier(tagger.model, tagger.tokenizer, config.data.scheme, run)
+    model.config.abstain_below = choose_threshold(probabilities, gold, config.evaluation.kept_precision)
+    save_classifier(model, tokenizer, config.data.scheme, run)
     evaluation, rows, test_probabilities = evaluate_tagger(Tagger.load(run), splits, config)
     _, test_gold = flat(splits["test"])
     confusion_png(evaluation.confusion, tagger.scheme, run / "confusion.png")

@@ -1,0 +1,51 @@
+"""Run an exported model (models/export.py) with onnxruntime, without torch: `load_onnx(artefact)`."""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from labels.errors import ConfigError
+from models.artefact import Artefact, broken
+from models.calibration import Floats
+from models.contexts import ArticleTokenizer, Batch, Forward
+
+ONNX_BATCH_TOKENS = 512  # padded tokens at once for one core; more than one batch is under way
+
+
+def load_onnx(artefact: Artefact) -> tuple[Forward, ArticleTokenizer]:
+    """Load the model of an exported artefact, as a function from batches to their logits, and its tokenizer.
+
+    A batch runs on one core, as many at once as this process may use, or OMP_NUM_THREADS says: small products gain nothing
+    from being shared out.
+
+    Raises:
+        ArtefactError: a file is broken.
+        ConfigError: onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ConfigError(f"{artefact.folder}: needs onnxruntime: pip install -e '.[onnx]'") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # its advice is for programmers
+    try:
+        session = onnxruntime.InferenceSession(artefact.weights, options, providers=["CPUExecutionProvider"])
+        tokenizer = ArticleTokenizer.load(artefact.folder, artefact.context)
+    except Exception as error:  # neither library's exceptions have a common class
+        raise broken(artefact.folder, error) from error
+
+    def forward(batches: Iterable[Batch]) -> Iterator[Floats]:
+        pool = ThreadPoolExecutor(_cores())
+        try:
+            yield from pool.map(lambda batch: session.run(None, batch)[0], batches)
+        finally:
+            pool.shutdown(cancel_futures=True)  # interrupted, it does not wait for what has not begun
+
+    return forward, tokenizer
+
+
+def _cores() -> int:
+    if said := os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]:
+        return max(1, int(said)) if said.isdecimal() else 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

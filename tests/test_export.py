@@ -1,0 +1,114 @@
+"""Exported models: they say what the trained ones say, without torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labels.annotations import AnnotatedArticle
+from labels.errors import ArtefactError, ConfigError, OutputError
+from labels.scheme import LabelScheme
+from labels.standoff import attach, read_labels, read_texts
+from models import Tagger
+from models.calibration import Floats, calibration_error
+from models.export import export
+from tests.conftest import ROOT, SHARED_CORPORA, Run
+from train.config import load_config
+from train.evaluation import score_predictions
+from train.trainer import train
+
+
+@pytest.fixture(scope="module", params=["single", "window"])
+def trained(request: pytest.FixtureRequest, tiny_config: Path) -> Path:
+    """A model of each context that can be exported, the tiny one trained long enough to be sure of something."""
+    sizes = [f"model.context={request.param}", f"name={request.param}", "training.num_train_epochs=6"]
+    return train(load_config(tiny_config, sizes))
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("exported")
+    export(trained, folder / "onnx")
+    export(trained, folder / "int8", int8=True)
+    return {"onnx": folder / "onnx", "int8": folder / "int8"}
+
+
+@pytest.fixture(scope="module")
+def validation(scheme: LabelScheme) -> list[AnnotatedArticle]:
+    """The real articles of the validation split."""
+    if not SHARED_CORPORA.is_dir():
+        pytest.skip("the texts of the real articles are not at hand: ../shared/corpora")
+    articles: list[AnnotatedArticle] = []
+    for path in sorted((ROOT / "labels/corpus/real").glob("*.jsonl")):
+        articles += attach(path.stem, read_labels(path, scheme), read_texts(SHARED_CORPORA / path.name))[0]
+    return [article for article in articles if article.split == "validation"]
+
+
+@pytest.mark.parametrize(("kind", "same"), [("onnx", 0.9995), ("int8", 0.99)])
+def test_exported_models_agree_with_the_trained_one(
+    trained: Path, exported: dict[str, Path], validation: list[AnnotatedArticle], kind: str, same: float
+):
+    texts = [[labeled.sentence.text for labeled in article.sentences] for article in validation]
+    names = Tagger.load(trained).scheme.label2id
+    gold = np.array([names[s.label] if s.label else -1 for article in validation for s in article.sentences])
+
+    def found(folder: Path) -> Floats:
+        probabilities: Floats = np.concatenate(Tagger.load(folder).probabilities(texts))[gold >= 0]
+        return probabilities
+
+    ours, theirs, gold_labels = found(trained), found(exported[kind]), gold[gold >= 0]
+    assert len(gold_labels) > 800
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() >= same
+    scheme = Tagger.load(trained).scheme
+    first, second = (score_predictions(gold_labels, p.argmax(axis=1), scheme)["macro_f1"] for p in (ours, theirs))
+    assert abs(first - second) <= 0.005
+    assert abs(calibration_error(ours, gold_labels) - calibration_error(theirs, gold_labels)) <= 0.005
+    if kind == "onnx":
+        assert abs(ours - theirs).max() < 1e-4
+
+
+def test_torch_is_not_imported_on_the_way_to_a_tagged_article(exported: dict[str, Path]):
+    code = (
+        "import sys; from models.__main__ import main; "
+        f"sys.argv = ['models', 'labels/samples', '--format', 'csv', '--model', {str(exported['int8'])!r}]; "
+        "assert main() == 0; "
+        "heavy = {'torch', 'transformers', 'datasets', 'sklearn', 'scipy'} & set(sys.modules); assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") > 50
+
+
+def test_an_exported_model_is_smaller_and_replaces_only_its_like(trained: Path, exported: dict[str, Path], tmp_path: Path):
+    sizes = {kind: (folder / "model.onnx").stat().st_size for kind, folder in exported.items()}
+    assert sizes["int8"] < sizes["onnx"]
+    for folder in exported.values():
+        assert {path.name for path in folder.iterdir()} == {
+            *("config.json", "model.onnx", "scheme.yaml", "tokenizer.json", "tokenizer_config.json")
+        }
+    export(trained, exported["onnx"])
+    assert [path.name for path in exported["onnx"].parent.iterdir() if path.name.startswith(".")] == []
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    with pytest.raises(OutputError, match="holds something else"):
+        export(trained, tmp_path / "mine")
+    with pytest.raises(ArtefactError, match="is exported already"):
+        export(exported["onnx"], tmp_path / "again")
+    with pytest.raises(ArtefactError, match="no trained model here"):
+        export(tmp_path / "mine", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_what_cannot_be_run_is_told(exported: dict[str, Path], tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
+    weights = (exported["onnx"] / "model.onnx").read_bytes()
+    (exported["onnx"] / "model.onnx").write_bytes(weights[:1000])
+    done = run("models", "labels/samples", "--model", str(exported["onnx"]))
+    (exported["onnx"] / "model.onnx").write_bytes(weights)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot be loaded" in done.stderr
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match=r"needs onnxruntime: pip install -e '\.\[onnx\]'"):
+        Tagger.load(exported["onnx"])
