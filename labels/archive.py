@@ -28,6 +28,7 @@ class Shard:
         first: number of its first line or row.
         start, stop: bytes, for JSONL.
         group: number of the row group, for Parquet.
+        is_broken: whether the file could not be read when the input was cut; it is one entry, which tells why.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Shard:
     start: int = 0
     stop: int = 0
     group: int = 0
+    is_broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,12 @@ def plan(source: Path) -> Iterator[Shard]:
 
 
 def read_shard(shard: Shard) -> Iterator[Entry]:
-    """Yield the articles of a shard one after the other, none of them read yet."""
+    """Yield the articles of a shard one after the other, none of them read yet.
+
+    Raises:
+        ArticleError: a file that was there when the input was cut cannot be read now: a disk or a network is away, not an
+            article at fault.
+    """
     return ENTRIES[shard.kind](shard)
 
 
@@ -107,6 +114,12 @@ def _refuse(error: OSError) -> NoReturn:
     raise ArticleError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
 
+def _away(path: Path, error: OSError) -> ArticleError:
+    return ArticleError(
+        f"{path}: was there before, and cannot be read now: {error.strerror}; the same command goes on from here"
+    )
+
+
 def _fail(fault: str) -> NoReturn:
     raise ArticleError(fault)
 
@@ -124,7 +137,7 @@ def _jsonl_shards(path: Path) -> Iterator[Shard]:
                 yield Shard(0, "jsonl", (path,), first, start, stop)
                 start, first = stop, first + lines
     except OSError:
-        yield Shard(0, "jsonl", (path,))
+        yield Shard(0, "jsonl", (path,), is_broken=True)
 
 
 def _jsonl_entries(shard: Shard) -> Iterator[Entry]:
@@ -142,6 +155,8 @@ def _jsonl_entries(shard: Shard) -> Iterator[Entry]:
                     too_long = f"{place}: the line has more than {MAX_LINE // 1_000_000} MB; one line is one article"
                     yield Entry(place, size + len(line), partial(_fail, too_long) if size else partial(_of_line, line, place))
     except OSError as error:
+        if not shard.is_broken:
+            raise _away(path, error) from error
         yield Entry(str(path), 0, partial(_fail, f"{path}: cannot be read: {error.strerror}"))
 
 
@@ -156,7 +171,7 @@ def _parquet_shards(path: Path) -> Iterator[Shard]:
     try:
         file = _open_parquet(path)
     except (OSError, pa.ArrowException):
-        yield Shard(0, "parquet", (path,))  # reading it tells what is wrong
+        yield Shard(0, "parquet", (path,), is_broken=True)  # reading it tells what is wrong
         return
     first = 0
     for group in range(file.metadata.num_row_groups):
@@ -179,6 +194,8 @@ def _parquet_entries(shard: Shard) -> Iterator[Entry]:
                 yield Entry(place, size, partial(_of_row, batch.slice(offset, 1), place))
                 number += 1
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno and not shard.is_broken:  # without a number it is Arrow's: broken data
+            raise _away(path, error) from error
         fault = f"{path}: cannot be read from row {number} on: {error}"
         yield Entry(f"{path}, row {number}", 0, partial(_fail, fault))
 
@@ -196,7 +213,11 @@ def _open_parquet(path: Path) -> Any:
 
 def _document_entries(shard: Shard) -> Iterator[Entry]:
     for path in shard.paths:
-        yield Entry(str(path), path.lstat().st_size, partial(_of_file, path))
+        try:
+            size = path.lstat().st_size
+        except OSError as error:
+            raise _away(path, error) from error
+        yield Entry(str(path), size, partial(_of_file, path))
 
 
 def _of_file(path: Path) -> Article:

@@ -199,8 +199,10 @@ def _opened(out: Path, record: dict[str, Any]) -> Iterator[None]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise OutputError(f"{out}: another run writes there; wait for it, or name another folder") from error
+        except OSError as error:
+            raise OutputError(f"{out}: files cannot be locked there: {error.strerror}; name a folder elsewhere") from error
         if path.is_file():
             before = json.loads(path.read_text(encoding="utf-8"))
             for key, value in record.items():

@@ -72,9 +72,9 @@ def model_version(folder: Path) -> str:
         raise _missing(folder) from error
 
 
-def broken(folder: Path, error: Exception) -> ArtefactError:
+def broken(folder: Path, error: Exception, remedy: str = "train it again") -> ArtefactError:
     """Return the error for a file that cannot be read."""
-    return ArtefactError(f"{folder}: cannot be loaded: {' '.join(str(error).split())[:300]}; train it again")
+    return ArtefactError(f"{folder}: cannot be loaded: {' '.join(str(error).split())[:300]}; {remedy}")
 
 
 def _weights(folder: Path) -> Path:

@@ -147,6 +147,8 @@ class Backend:
         for fault in faults:
             _say(fault)
         config, folder = self.config or self.folder / "train_config.yaml", self.folder.resolve()
+        if not (folder / "split.json").is_file():
+            raise StudioError(f"{folder} is no model that can be trained on; serve the folder that python -m train has made")
         attached = (yaml.safe_load(config.read_text(encoding="utf-8")).get("data") or {}).get("attached") or []
         corpora = ",".join(dict.fromkeys([*attached, str(self.corpus)]))
         command = [sys.executable, "-m", "train", str(config), "--if-better", f"data.attached=[{corpora}]"]

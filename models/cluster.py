@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labels.archive import Shard
-from labels.errors import ConfigError, UserError
+from labels.errors import ArtefactError, ConfigError, UserError
 from models.archive import Part, tag_shard
-from models.artefact import read_artefact
+from models.artefact import model_version
 
 if TYPE_CHECKING:
     from models.tagger import Tagger
@@ -25,48 +25,62 @@ RETRIES = 20  # of a shard whose process or node died
 
 
 def ray_engine(model: Path) -> Callable[[Iterable[Shard], Path, int], Iterator[Part]]:
-    """Return a function that tags shards on all cores of the cluster; parts come as they are done.
+    """Return a function that tags shards on all cores of the cluster; the parts of a shard come when it is done.
 
     Raises:
-        ConfigError: Ray is not installed; when called, that the cluster cannot be reached.
+        ConfigError: Ray is not installed; when called, that the cluster cannot be reached, or failed.
         ArtefactError: there is no such model.
     """
     try:
         import ray
+        import ray.data
     except ImportError as error:
         raise ConfigError(f"--engine ray needs Ray ({error.name} is missing): pip install -e '.[ray]'") from error
-    read_artefact(model)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it is said below, in a line
+    version = model_version(model)
 
     def tag(shards: Iterable[Shard], out: Path, articles: int) -> Iterator[Part]:
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
         try:
             ray.init(log_to_driver=False, logging_level="error", include_dashboard=False)
         except (OSError, RuntimeError, ValueError) as error:
-            raise ConfigError(f"the Ray cluster cannot be reached: {' '.join(str(error).split())[:300]}") from error
+            raise ConfigError(f"the Ray cluster cannot be reached: {_line(error)}; check RAY_ADDRESS") from error
         try:
             ray.data.DataContext.get_current().enable_progress_bars = False
             planned = [{"shard": pickle.dumps(shard)} for shard in shards]
-            work = partial(_tag, folder=Path.cwd(), model=model, out=out, articles=articles)
+            places = {"folder": Path.cwd(), "model": model.resolve(), "out": out.resolve()}
+            work = partial(_tag, **places, version=version, articles=articles)
             data = ray.data.from_items(planned, override_num_blocks=max(1, len(planned)))
             for row in data.map_batches(work, batch_size=1, num_cpus=1, max_retries=RETRIES).iter_rows():
                 yield Part(**row)
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, UserError) else error from None
+        except ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, UserError):
+                raise cause from None
+            raise ConfigError(f"the Ray cluster failed: {_line(cause or error)}; the same command goes on from here") from error
         finally:
             ray.shutdown()
 
     return tag
 
 
-def _tag(batch: dict[str, Any], folder: Path, model: Path, out: Path, articles: int) -> Iterator[dict[str, list[Any]]]:
-    os.chdir(folder)  # paths are those of the command
-    for shard in batch["shard"]:
-        for part in tag_shard(pickle.loads(shard), out, _tagger(model), articles):
+def _tag(
+    batch: dict[str, Any], folder: Path, model: Path, version: str, out: Path, articles: int
+) -> Iterator[dict[str, list[Any]]]:
+    for shard in map(pickle.loads, batch["shard"]):
+        if not shard.paths[0].is_absolute():
+            os.chdir(folder)  # paths are those of the command
+        for part in tag_shard(shard, out, _tagger(model, version), articles):
             yield {name: [value] for name, value in asdict(part).items()}
 
 
 @cache
-def _tagger(model: Path) -> "Tagger":
+def _tagger(model: Path, version: str) -> "Tagger":
     from models.tagger import Tagger
 
+    if model_version(model) != version:
+        raise ArtefactError(f"{model}: is not {version} on every node; give all of them the same folder")
     return Tagger.load(model)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,11 +1,8 @@
 """How an article becomes model inputs: `ArticleTokenizer.load(folder, context).encode(texts)` → [ModelInput].
 
 single    a sentence alone                                                   one input a sentence
-pair      a sentence with neighbours around it, only its own tokens pooled   one input a sentence
 window    consecutive sentences packed up to `max_length` tokens, each pooled on its own, with neighbours where room is
           left (Cohan et al., EMNLP 2019, arXiv 1909.04054)                  one input a stretch
-article   each sentence alone, a recurrent layer over the sentence vectors (Jin & Szolovits, EMNLP 2018)
-                                                                             one input an article
 
 Neither transformers nor torch is needed for it: the token ids come straight from tokenizer.json.
 """
@@ -26,8 +23,7 @@ if TYPE_CHECKING:
 Batch = dict[str, NDArray[Any]]  # what `collate` makes
 Forward = Callable[[Iterable[Batch]], Iterator[NDArray[np.floating[Any]]]]  # a model: batches to their logits, in order
 
-CONTEXTS = ("single", "pair", "window", "article")
-ARTICLE_CHUNK = 128  # sentences: an article of any length is read in bounded memory
+CONTEXTS = ("single", "window")
 IGNORED = -100  # label of padding, as torch's cross-entropy knows it
 
 
@@ -36,24 +32,18 @@ class ModelInput:
     """One row for the encoder.
 
     Attributes:
-        input_ids: token ids, one list; for `article` one list for each sentence.
-        slots: for each token the number of the pooled sentence it belongs to, or -1; empty for single and article.
-        targets: for each pooled sentence its place in the article.
+        slots: for each token the number of the pooled sentence it belongs to, or -1; empty for single.
+        targets: for each labelled sentence its place in the article.
     """
 
-    input_ids: list[Any]
+    input_ids: list[int]
     slots: list[int]
     targets: list[int]
 
     @property
-    def is_article(self) -> bool:
-        """Whether it is a list of sentences."""
-        return not self.slots and isinstance(self.input_ids[0], list)
-
-    @property
     def length(self) -> int:
         """Tokens to encode."""
-        return sum(map(len, self.input_ids)) if self.is_article else len(self.input_ids)
+        return len(self.input_ids)
 
 
 class ArticleTokenizer:
@@ -61,7 +51,7 @@ class ArticleTokenizer:
 
     Attributes:
         context: one of CONTEXTS.
-        max_length: tokens of an input, for `article` of a sentence.
+        max_length: tokens of an input.
         pad_id: id that fills up a batch.
     """
 
@@ -69,12 +59,11 @@ class ArticleTokenizer:
         self.context, self.max_length = context, max_length
         ids = {key: backend.token_to_id(special[key] or "") for key in ("pad", "cls", "sep")}
         if None in ids.values():
-            raise ValueError(f"the tokenizer lacks a token of its own for one of {', '.join(ids)}")
+            raise ValueError(f"the tokenizer has no {' or no '.join(key for key in ids if ids[key] is None)} token")
         self.pad_id, self.cls_id, self.sep_id = (number or 0 for number in ids.values())
-        self._alone = context in ("single", "article")  # sentences get their special tokens each
         self._backend = backend
         backend.no_padding()
-        backend.enable_truncation(max_length if self._alone else max_length - 2)
+        backend.enable_truncation(max_length if context == "single" else max_length - 2)
 
     @classmethod
     def load(cls, folder: Path, context: str) -> "ArticleTokenizer":
@@ -93,32 +82,23 @@ class ArticleTokenizer:
         """Turn the sentences of one article into inputs in which every sentence is a target exactly once."""
         if not texts:
             return []
-        rows = [found.ids for found in self._backend.encode_batch_fast(list(texts), add_special_tokens=self._alone)]
-        if self.context == "single":
+        alone = self.context == "single"
+        rows = [found.ids for found in self._backend.encode_batch_fast(list(texts), add_special_tokens=alone)]
+        if alone:
             return [ModelInput(row, [], [number]) for number, row in enumerate(rows)]
-        if self.context == "article":
-            starts = range(0, len(rows), ARTICLE_CHUNK)
-            return [ModelInput(rows[s : s + ARTICLE_CHUNK], [], list(range(len(rows)))[s : s + ARTICLE_CHUNK]) for s in starts]
         room = self.max_length - 1  # the opening [CLS]
         pieces = [[*row, self.sep_id] for row in rows]
         lengths = [len(piece) for piece in pieces]
-        core_room = 0 if self.context == "pair" else room
-        return [_packed(pieces, core, _widen(lengths, core, room), self.cls_id) for core in _cores(lengths, core_room)]
+        return [_packed(pieces, core, _widen(lengths, core, room), self.cls_id) for core in _cores(lengths, room)]
 
 
 def collate(rows: Sequence[ModelInput], pad_id: int) -> Batch:
     """Pad inputs to a batch.
 
     Returns:
-        input_ids, attention_mask: [batch, tokens], for article [batch, sentences, tokens].
-        members: [batch, sentences, tokens], 1 where a token belongs to a sentence, only for pair and window.
+        input_ids, attention_mask: [batch, tokens].
+        members: [batch, sentences, tokens], 1 where a token belongs to a sentence; only for window.
     """
-    if rows[0].is_article:
-        sentences = max(len(row.input_ids) for row in rows)
-        flat = [piece for row in rows for piece in [*row.input_ids, *[[]] * (sentences - len(row.input_ids))]]
-        ids, mask = pad(flat, pad_id), pad([[1] * len(piece) for piece in flat], 0)
-        shape = (len(rows), sentences, -1)
-        return {"input_ids": ids.reshape(shape), "attention_mask": mask.reshape(shape)}
     batch: Batch = {"input_ids": pad([row.input_ids for row in rows], pad_id)}
     batch["attention_mask"] = pad([[1] * len(row.input_ids) for row in rows], 0)
     if rows[0].slots:

@@ -3,7 +3,7 @@
     python -m models export models/artifacts/real models/artifacts/real-int8 --int8
     python -m models article.txt --model models/artifacts/real-int8
 
-What comes out is a model like any other: whatever takes --model DIR takes it. Its weights stand in model.onnx; config,
+What comes out is a model that every command that tags takes as --model DIR. Its weights stand in model.onnx; config,
 tokenizer and scheme are copies. Needs the optional group: pip install -e '.[onnx]'; to run it, onnxruntime is enough.
 """
 
@@ -62,22 +62,24 @@ def export(source: Path, out: Path, *, int8: bool = False) -> None:
     artefact = read_artefact(source)
     if artefact.weights.name == ONNX:
         raise ArtefactError(f"{source}: is exported already; name the model it was made of")
-    if artefact.context == "article":
-        raise ArtefactError(f"{source}: its context 'article' cannot be exported; train with context single or window")
-    if out.exists() and not (out / ONNX).is_file():
+    if out.exists() and not (out.is_dir() and {path.name for path in out.iterdir()} <= {*COPIED, ONNX}):
         raise OutputError(f"{out}: holds something else; name a folder that is new, or an exported model")
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-            made = Path(folder) / "made"
+            made, before = Path(folder) / "made", Path(folder) / "before"
             made.mkdir()
             _write_onnx(artefact, made / ONNX, int8)
             for name in COPIED:
                 if (source / name).is_file():
                     shutil.copyfile(source / name, made / name)
             if out.exists():
-                out.rename(Path(folder) / "before")
-            made.rename(out)
+                out.rename(before)
+            try:
+                made.rename(out)
+            finally:
+                if before.exists() and not out.exists():
+                    before.rename(out)
 
 
 def _write_onnx(artefact: Artefact, path: Path, int8: bool) -> None:
@@ -95,18 +97,27 @@ def _write_onnx(artefact: Artefact, path: Path, int8: bool) -> None:
     eight = _smooth(model, Tagger.of(model, tokenizer, artefact.scheme), articles) if int8 else []
     encoder = ArticleTokenizer.of(tokenizer, artefact.context)
     batch = collate(encoder.encode(articles[0])[:2], encoder.pad_id)
-    program = torch.onnx.export(
-        model,
-        kwargs={name: torch.from_numpy(values) for name, values in batch.items()},
-        dynamo=True,
-        dynamic_shapes={name: dict.fromkeys(range(values.ndim), torch.export.Dim.DYNAMIC) for name, values in batch.items()},
-        output_names=["logits"],
-        verbose=False,
-    )
+    try:
+        program = torch.onnx.export(
+            model,
+            kwargs={name: torch.from_numpy(values) for name, values in batch.items()},
+            dynamo=True,
+            dynamic_shapes={
+                name: dict.fromkeys(range(values.ndim), torch.export.Dim.DYNAMIC) for name, values in batch.items()
+            },
+            output_names=["logits"],
+            verbose=False,
+        )
+    except Exception as error:  # whatever an encoder has in it that ONNX has not
+        said = " ".join(str(error).split())[:300]
+        raise ArtefactError(f"{artefact.folder}: its encoder cannot be exported: {said}; use it as it is") from error
     if not int8:
         onnx.save(program.model_proto, path)
         return
     graph = program.model_proto.graph
+    nodes = [node.name for node in graph.node if node.op_type == "MatMul" and _module_of(node) in eight]
+    if not nodes:
+        raise ArtefactError(f"{artefact.folder}: no layer of its encoder is fit for eight bits; export it without --int8")
     del graph.value_info[:]  # else the quantizer finds its own shapes at odds with them
     full = path.with_name("full.onnx")
     onnx.save(program.model_proto, full)
@@ -114,9 +125,10 @@ def _write_onnx(artefact: Artefact, path: Path, int8: bool) -> None:
         full,
         path,
         per_channel=True,
+        reduce_range=True,  # seven bits of weights: eight can overflow in the products of processors without VNNI
         weight_type=ort.QuantType.QInt8,
         op_types_to_quantize=["MatMul"],
-        nodes_to_quantize=[node.name for node in graph.node if node.op_type == "MatMul" and _module_of(node) in eight],
+        nodes_to_quantize=nodes,
     )
     full.unlink()
 

@@ -1,8 +1,9 @@
 """Run an exported model (models/export.py) with onnxruntime, without torch: `load_onnx(artefact)`."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from labels.errors import ConfigError
 from models.artefact import Artefact, broken
@@ -33,12 +34,18 @@ def load_onnx(artefact: Artefact) -> tuple[Forward, ArticleTokenizer]:
         session = onnxruntime.InferenceSession(artefact.weights, options, providers=["CPUExecutionProvider"])
         tokenizer = ArticleTokenizer.load(artefact.folder, artefact.context)
     except Exception as error:  # neither library's exceptions have a common class
-        raise broken(artefact.folder, error) from error
+        raise broken(artefact.folder, error, "export it again, or update onnxruntime") from error
 
     def forward(batches: Iterable[Batch]) -> Iterator[Floats]:
-        pool = ThreadPoolExecutor(_cores())
+        cores = _cores()
+        pool, under_way = ThreadPoolExecutor(cores), deque[Future[Floats]]()
         try:
-            yield from pool.map(lambda batch: session.run(None, batch)[0], batches)
+            for batch in batches:
+                under_way.append(pool.submit(lambda batch=batch: session.run(None, batch)[0]))
+                if len(under_way) > 2 * cores:  # no more, for memory's sake
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)  # interrupted, it does not wait for what has not begun
 

@@ -13,7 +13,7 @@ from labels.errors import ArticleError
 from labels.furniture import find_furniture
 from labels.scheme import LabelScheme
 from labels.splitting import split
-from models.artefact import ONNX, read_artefact
+from models.artefact import ONNX, broken, read_artefact
 from models.calibration import Floats, softmax
 from models.contexts import ArticleTokenizer, Forward, ModelInput, collate
 
@@ -78,7 +78,11 @@ class Tagger:
             return cls(*load_onnx(artefact), artefact.scheme, artefact.abstain_below, ONNX_BATCH_TOKENS)
         from models.classifier import load_classifier
 
-        return cls.of(*load_classifier(artefact), artefact.scheme)
+        model, tokenizer = load_classifier(artefact)
+        try:
+            return cls.of(model, tokenizer, artefact.scheme)
+        except (AttributeError, OverflowError, ValueError) as error:  # of a tokenizer that is not as models.contexts needs it
+            raise broken(artefact.folder, error) from error
 
     @classmethod
     def of(cls, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", scheme: LabelScheme) -> "Tagger":

@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 600  # for a client to take its answer
 PATHS = ("/", "/v1/tag", "/v1/model", "/health", "/metrics", "/openapi.json")  # others are counted as one
+PAGE = "<article><p>The bridge closed on Monday.</p><p>“We saw it coming,” the mayor said.</p></article>"
 EXAMPLE = {"articles": [{"text": "The bridge closed on Monday. “We saw it coming,” the mayor said."}]}
 BODIES = {
     "required": True,
     "content": {
         "application/json": {"schema": {"$ref": "#/components/schemas/ArticlesIn"}, "example": EXAMPLE},
         "text/plain": {"schema": {"type": "string"}, "example": "The bridge closed on Monday."},
-        "text/html": {"schema": {"type": "string"}, "example": "<p>The bridge closed on Monday.</p>"},
+        "text/html": {"schema": {"type": "string"}, "example": PAGE},
     },
 }
 REFUSALS = {

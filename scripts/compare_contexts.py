@@ -1,10 +1,11 @@
 """Train the ways of context on the same split with several seeds and say which one pays.
 
-    python -m scripts.compare_contexts configs/real.yaml --contexts single article window --seeds 13
+    python -m scripts.compare_contexts configs/real.yaml --seeds 13
 
 Batches hold about the same number of tokens in each; the config's own context is the config's own run, in its own sizes.
 Finished runs are not repeated. The result is written to scripts/measured/contexts.json, which the README shows. Scores are of
-the test split: compare when the settings are final, and choose by what training says of validation.
+the test split: compare when the settings are final, and choose by what training says of validation. Rows of contexts that were
+measured before stay.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from typing import Any
 from labels.errors import DONE, exit_code, write_whole
 from scripts.tables import MEASURED, contexts_table
 
-SIZES = {"single": (128, 64), "pair": (128, 16), "article": (128, 2), "window": (256, 8)}  # max_length, inputs a training batch
+PATH = MEASURED / "contexts.json"
+SIZES = {"single": (128, 64), "window": (256, 8)}  # max_length, inputs a training batch
 
 
 def main() -> int:
@@ -30,8 +32,9 @@ def main() -> int:
 
 
 def _run(config: Path, contexts: list[str], seeds: list[int]) -> int:
-    rows = [_measure(config, context, seeds) for context in contexts]
-    write_whole(MEASURED / "contexts.json", json.dumps(rows, indent=1) + "\n")
+    before = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else []
+    rows = {row["context"]: row for row in before} | {name: _measure(config, name, seeds) for name in contexts}
+    write_whole(PATH, json.dumps(list(rows.values()), indent=1) + "\n")
     print(contexts_table())
     return DONE
 

@@ -33,7 +33,7 @@ def test_overrides_reach_every_depth():
         ("training.output_dir=x", "  training.output_dir: is set by the project (name); remove it"),
         ("data.test_size=1.5", "  data.test_size: input should be less than 0.6 (got 1.5)"),
         ("seed=abc", "  seed: input should be a valid integer, unable to parse string as an integer (got 'abc')"),
-        ("model.context=all", "  model.context: input should be 'single', 'pair', 'window' or 'article' (got 'all')"),
+        ("model.context=all", "  model.context: input should be 'single' or 'window' (got 'all')"),
     ],
 )
 def test_a_wrong_value_names_key_fault_and_remedy(override: str, line: str):

@@ -214,10 +214,9 @@ def test_a_finished_run_is_not_repeated(artefact: Path, tiny_config: Path):
     assert (artefact / "model.safetensors").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("context", ["pair", "window", "article"])
-def test_every_context_trains_saves_and_tags(tiny_config: Path, context: str):
-    config = load_config(tiny_config, [f"name={context}", f"model.context={context}", "training.per_device_train_batch_size=4"])
-    folder = train(config)
+def test_windows_are_trained_saved_and_tagged(tiny_config: Path):
+    overrides = ["name=windows", "model.context=window", "training.per_device_train_batch_size=4"]
+    folder = train(load_config(tiny_config, overrides))
     assert scores(folder)["test"]["macro_f1"] > scores(folder)["test"]["baselines"]["majority"]["macro_f1"]
     tagged = Tagger.load(folder).tag(Article("a", "The mayor spoke.\nShe said: “We will not pay.\nNot now, not ever.”"))
     assert len(tagged.sentences) == 3

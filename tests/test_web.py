@@ -327,6 +327,22 @@ def test_two_hundred_clients_get_each_their_own(server: tuple[str, "subprocess.P
     assert _memory(process) < before + 40_000, "kB"
 
 
+@pytest.mark.parametrize(
+    ("phases", "checks"),
+    [
+        ("examples", ("--checks", "all")),  # what the description shows is accepted
+        ("coverage,fuzzing", ("--checks", "all", "--exclude-checks", "positive_data_acceptance")),  # no sentence, no answer
+    ],
+)
+def test_made_up_requests_get_the_answers_that_the_description_promises(
+    server: tuple[str, "subprocess.Popen[bytes]"], phases: str, checks: tuple[str, ...], run: Run, tmp_path: Path
+):
+    url, _ = server
+    tries = ("--phases", phases, "--max-examples", "60", "--seed", "7", "--generation-database", ":memory:", "--no-color")
+    done = run("schemathesis.cli", "run", f"{url}/openapi.json", *checks, *tries, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
 def test_slow_clients_hold_nobody_up(server: tuple[str, "subprocess.Popen[bytes]"]):
     url, _ = server
     host, port = url.removeprefix("http://").split(":")

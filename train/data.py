@@ -136,7 +136,7 @@ def collate_rows(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, "torc
 
     inputs = [ModelInput(row["input_ids"], row["slots"], row["targets"]) for row in rows]
     labels = pad([row["labels"] for row in rows], IGNORED)
-    if not inputs[0].slots and not inputs[0].is_article:
+    if not inputs[0].slots:
         labels = labels[:, 0]
     batch = {"labels": labels} | collate(inputs, pad_id)  # labels first: the Trainer takes the batch size from the first
     return {key: torch.from_numpy(value) for key, value in batch.items()}
