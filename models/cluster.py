@@ -47,8 +47,7 @@ def ray_engine(model: Path) -> Callable[[Iterable[Shard], Path, int], Iterator[P
         try:
             ray.data.DataContext.get_current().enable_progress_bars = False
             planned = [{"shard": pickle.dumps(shard)} for shard in shards]
-            places = {"folder": Path.cwd(), "model": model.resolve(), "out": out.resolve()}
-            work = partial(_tag, **places, version=version, articles=articles)
+            work = partial(_tag, Path.cwd(), model.resolve(), version, out.resolve(), articles)
             data = ray.data.from_items(planned, override_num_blocks=max(1, len(planned)))
             for row in data.map_batches(work, batch_size=1, num_cpus=1, max_retries=RETRIES).iter_rows():
                 yield Part(**row)
@@ -64,7 +63,7 @@ def ray_engine(model: Path) -> Callable[[Iterable[Shard], Path, int], Iterator[P
 
 
 def _tag(
-    batch: dict[str, Any], folder: Path, model: Path, version: str, out: Path, articles: int
+    folder: Path, model: Path, version: str, out: Path, articles: int, batch: dict[str, Any]
 ) -> Iterator[dict[str, list[Any]]]:
     for shard in map(pickle.loads, batch["shard"]):
         if not shard.paths[0].is_absolute():

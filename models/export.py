@@ -9,9 +9,11 @@ tokenizer and scheme are copies. Needs the optional group: pip install -e '.[onn
 
 import argparse
 import ast
+import logging
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(source: Path, out: Path, int8: bool) -> int:
+    logging.disable(logging.WARNING)  # the exporter's and the quantizer's advice is for programmers
+    warnings.simplefilter("ignore")
     export(source, out, int8=int8)
     print(f"{out}: {(out / ONNX).stat().st_size / 1e6:.0f} MB, made of {model_version(source)}", file=sys.stderr)
     return DONE

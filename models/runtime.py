@@ -36,12 +36,16 @@ def load_onnx(artefact: Artefact) -> tuple[Forward, ArticleTokenizer]:
     except Exception as error:  # neither library's exceptions have a common class
         raise broken(artefact.folder, error, "export it again, or update onnxruntime") from error
 
+    def run(batch: Batch) -> Floats:
+        logits: Floats = session.run(None, batch)[0]
+        return logits
+
     def forward(batches: Iterable[Batch]) -> Iterator[Floats]:
         cores = _cores()
         pool, under_way = ThreadPoolExecutor(cores), deque[Future[Floats]]()
         try:
             for batch in batches:
-                under_way.append(pool.submit(lambda batch=batch: session.run(None, batch)[0]))
+                under_way.append(pool.submit(run, batch))
                 if len(under_way) > 2 * cores:  # no more, for memory's sake
                     yield under_way.popleft().result()
             while under_way:
