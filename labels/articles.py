@@ -46,6 +46,9 @@ class Sentence:
     text: str
 
 
+Split = tuple[Article, Sequence[Sentence]]  # an article and its sentences
+
+
 def read_articles(sources: Sequence[str]) -> list[Article]:
     """Read articles from files, folders, globs, URLs and `-` (standard input), in the order given.
 
@@ -139,7 +142,7 @@ READERS: dict[str, Reader] = {
 }
 
 
-def read_split(sources: Sequence[str]) -> list[tuple[Article, list[Sentence]]]:
+def read_split(sources: Sequence[str]) -> list[Split]:
     """Read articles whose sentences are split already: JSONL lines `{"id", "title"?, "sentences": [str, …]}`.
 
     The article's text is its sentences, one a line.
@@ -147,7 +150,7 @@ def read_split(sources: Sequence[str]) -> list[tuple[Article, list[Sentence]]]:
     Raises:
         ArticleError: one line for the first fault of every source.
     """
-    found: list[tuple[Article, list[Sentence]]] = []
+    found: list[Split] = []
     faults: list[str] = []
     for source in sources:
         try:
@@ -282,7 +285,7 @@ def _fetch(url: str) -> str:
     return decode(data, url)
 
 
-def _split_rows(content: str, source: str) -> Iterator[tuple[Article, list[Sentence]]]:
+def _split_rows(content: str, source: str) -> Iterator[Split]:
     for number, row in json_rows(content, source):
         texts = row.get("sentences")
         if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):

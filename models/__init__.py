@@ -7,10 +7,13 @@ Importing this package does not import torch: that happens when a model is loade
 Heavy imports therefore stand in the functions that need them, here and in `train`.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.tagger import Prediction, TaggedArticle, Tagger
+
+DEFAULT_MODEL = Path("models/artifacts/default")  # what the commands take if no other is named
 
 __all__ = ["Prediction", "TaggedArticle", "Tagger"]
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labels.errors import DONE, OutputError, exit_code, write_whole
+from models import DEFAULT_MODEL
 
 FORMAT_NAMES = ("terminal", "json", "jsonl", "csv", "parquet", "html")
-DEFAULT_MODEL = "models/artifacts/default"
 COMMANDS = {"export": "models.export", "serve": "models.serve", "tag-archive": "models.archive"}
 
 

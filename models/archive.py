@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labels.archive import Entry, Shard, describe, plan, read_shard
-from labels.articles import Article, Sentence
+from labels.articles import Split
 from labels.errors import DONE, ArticleError, ConfigError, OutputError, exit_code, write_whole, writing
+from models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 RECORD, SENTENCES, ERRORS = "archive.json", "sentences", "errors"
 PART_BYTES = 20_000_000  # of input: what is read for a part is held in memory
-Split = tuple[Article, list[Sentence]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("source", type=Path, metavar="IN")
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
     parser.add_argument("--engine", choices=("here", "ray"), default="here", help="this process, or a Ray cluster")
     parser.add_argument("--part", type=int, default=200, metavar="N", help="articles a file of sentences (default: 200)")
     given = parser.parse_args(arguments)

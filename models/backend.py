@@ -25,6 +25,7 @@ from labels.articles import Article, Sentence
 from labels.errors import DONE, ConfigError, StudioError, UserError, exit_code
 from labels.studio import CORPUS, KEY, URL, Studio, pull_corpus
 from labels.tasks import check_view, read_article, suggestion
+from models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m models serve --label-studio", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
     parser.add_argument("--config", type=Path, help="how to train (default: as the model was trained)")
     parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER", help="annotations go there")
     parser.add_argument(

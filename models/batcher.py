@@ -1,13 +1,12 @@
 """Tag requests that come together in one go: `Batcher(tagger, limit).tag(articles)`."""
 
 import asyncio
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labels.articles import Article, Sentence
+from labels.articles import Split
 
 if TYPE_CHECKING:
     from models.tagger import TaggedArticle, Tagger
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     Answer = asyncio.Future[list[TaggedArticle]]
 
 BATCH_SENTENCES = 1000  # tagged at once
-Split = tuple[Article, Sequence[Sentence]]
 
 
 class RefusedError(Exception):

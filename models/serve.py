@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labels.errors import DONE, ConfigError, exit_code
+from models import DEFAULT_MODEL
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m models serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--allow-fetch", action="store_true", help="let the page name an address to fetch the article from")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labels.articles import Article, Sentence
+from labels.articles import Article, Sentence, Split
 from labels.errors import ArticleError
 from labels.furniture import find_furniture
 from labels.scheme import LabelScheme
@@ -104,9 +104,7 @@ class Tagger:
         """Tag several articles in one go, which is faster than one by one."""
         return self.tag_split([(article, sentences_of(article)) for article in articles], progress)
 
-    def tag_split(
-        self, articles: Sequence[tuple[Article, Sequence[Sentence]]], progress: Callable[[int, int], None] | None = None
-    ) -> list[TaggedArticle]:
+    def tag_split(self, articles: Sequence[Split], progress: Callable[[int, int], None] | None = None) -> list[TaggedArticle]:
         """Tag articles whose sentences are given; `progress` is called with (sentences done, all)."""
         found = self.probabilities([[sentence.text for sentence in sentences] for _, sentences in articles], progress)
         return [

@@ -21,8 +21,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from labels.articles import Split
 from labels.errors import ArticleError
-from models.batcher import Batcher, RefusedError, Split
+from models.batcher import Batcher, RefusedError
 from models.bodies import ArticleOut, ArticlesIn, Form, Reading, article_of_form, read_body, read_form
 from models.formats import to_json
 from models.page import form_page, policy, to_html

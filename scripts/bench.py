@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labels.errors import DONE, exit_code, write_whole
+from models import DEFAULT_MODEL
 from scripts.bench_peers import measure
 from scripts.runs import alone
 from scripts.tables import MEASURED, bench_table
@@ -37,7 +38,7 @@ SIDE = 2048  # of the matrices whose product is the machine's measure
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
     parser.add_argument("--peers", action="store_true", help="tagging beside other tools, instead of training")
     arguments = parser.parse_args()
     return exit_code(lambda: _run(arguments.model, arguments.peers))

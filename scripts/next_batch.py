@@ -19,6 +19,7 @@ from labels.articles import read_articles
 from labels.errors import DONE, ArticleError, exit_code
 from labels.scheme import DEFAULT_SCHEME, load_scheme
 from labels.tasks import check_view, sentence_tasks
+from models import DEFAULT_MODEL
 from models.calibration import Floats
 from scripts.studio import connect, push_tasks
 
@@ -29,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project")
     parser.add_argument("articles", nargs="+", metavar="ARTICLE", help="the pool, as for python -m models")
-    parser.add_argument("--model", type=Path, default=Path("models/artifacts/default"), metavar="DIR")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
     parser.add_argument("--size", type=int, default=200, help="sentences")
     parser.add_argument("--per-article", type=int, default=10, help="sentences at most")
     parser.add_argument("--event", default="", help="what they report, if it is one event")
