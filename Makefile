@@ -48,8 +48,9 @@ studio-stop: $(READY)  ## stop it; the data stays
 test-studio: $(READY)  ## the tests that need a Label Studio server: they start one of their own
 	$(BIN)/pytest tests/test_tasks.py tests/test_studio.py
 
+# Two files of tests run at once: much of their time is waiting for servers.
 test: lint types  ## lint, types, import contracts, tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)  ## ruff, import-linter, deptry, generated docs up to date
 	$(BIN)/ruff check .

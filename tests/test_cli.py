@@ -14,6 +14,7 @@ import pytest
 
 from labels.articles import read_articles
 from labels.scheme import LabelScheme
+from models.__main__ import main
 from tests.conftest import ROOT, Run
 
 SAMPLES = ROOT / "labels/samples"
@@ -35,10 +36,13 @@ def test_jsonl_has_one_object_a_sentence(jsonl: list[dict[str, Any]]):
         assert texts[str(row["article"])][row["start"] : row["end"]] == row["text"]
 
 
-def test_every_format_says_the_same(run: Run, artefact: Path, jsonl: list[dict[str, Any]], tmp_path: Path):
+def test_every_format_says_the_same(
+    artefact: Path, jsonl: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     for name in ("json", "csv", "parquet", "html"):
-        done = run("models", str(SAMPLES), "--model", str(artefact), "-o", str(tmp_path / f"out.{name}"))
-        assert done.returncode == 0, done.stderr
+        given = [str(SAMPLES), "--model", str(artefact), "-o", str(tmp_path / f"out.{name}")]
+        monkeypatch.setattr("sys.argv", ["models", *given])
+        assert main() == 0
     labels = [row["label"] for row in jsonl]
     articles = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert [s["label"] for article in articles for s in article["sentences"]] == labels
