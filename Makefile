@@ -13,7 +13,7 @@ GENERATED := README.md docs/archives.md docs/label-studio.md labels/guidelines.m
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help install demo large studio studio-stop test test-studio lint types docs clean
+.PHONY: help install demo large studio studio-stop test test-studio fuzz lint types docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -51,6 +51,9 @@ test-studio: $(READY)  ## the tests that need a Label Studio server: they start 
 # Two files of tests run at once: much of their time is waiting for servers.
 test: lint types  ## lint, types, import contracts, tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+fuzz: $(READY)  ## ten thousand made-up requests to a server of articles (half an hour or so)
+	FUZZED=10000 $(BIN)/pytest tests/test_web.py -k made_up -s
 
 lint: $(READY)  ## ruff, import-linter, deptry, generated docs up to date
 	$(BIN)/ruff check .

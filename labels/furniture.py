@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 # `*+` and `++` never give back what they took: without that, long runs of separators or digits take for ever.
 _WHOLE_LINE = re.compile(
@@ -49,34 +50,34 @@ _SAME_PAGE = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "HANGUL": "CJK"}  # scripts 
 
 def find_furniture(texts: Sequence[str]) -> list[bool]:
     """Say for each sentence or line of one article, in order, whether it plainly is furniture."""
-    script = _main_script(texts)
-    return [_is_furniture(text.strip(), script) for text in texts]
+    scripts = [_script(text) for text in texts]
+    sizes: Counter[str] = Counter()
+    for text, script in zip(texts, scripts, strict=True):
+        if script:
+            sizes[script] += len(text)
+    main = max(sizes, key=sizes.__getitem__, default=None)
+    return [_is_furniture(text.strip()) or script not in (main, None) for text, script in zip(texts, scripts, strict=True)]
 
 
-def _is_furniture(text: str, main_script: str | None) -> bool:
+def _is_furniture(text: str) -> bool:
     words = re.findall(r"\w+", text)
     if len(words) < 2 and not re.search(r"[.!?…][\"”’']*$|[\"“”]", text):
         return True  # a menu entry, a section name; "Why?" and a cut quotation are not
     if len(text) > 400:
-        return _script(text) not in (main_script, None)
+        return False
     if _WHOLE_LINE.match(text) or _TICKER.match(text) or _TIME_OR_NUMBER.match(text) or _BYLINE.match(text):
         return True
-    if len(_SEPARATOR.findall(text)) >= 2 and not text.endswith((".", "”", '"')):
-        return True
-    return _script(text) not in (main_script, None)
-
-
-def _main_script(texts: Sequence[str]) -> str | None:
-    sizes: Counter[str] = Counter()
-    for text in texts:
-        if script := _script(text):
-            sizes[script] += len(text)
-    return sizes.most_common(1)[0][0] if sizes else None
+    return len(_SEPARATOR.findall(text)) >= 2 and not text.endswith((".", "”", '"'))
 
 
 def _script(text: str) -> str | None:
     """Name the script of more than half of the letters (LATIN, CYRILLIC, …), or None."""
     letters = [character for character in text if character.isalpha()][:500]
-    names = Counter(_SAME_PAGE.get(name, name) for name in (unicodedata.name(x, "?").split()[0] for x in letters))
-    name, count = names.most_common(1)[0] if names else (None, 0)
+    name, count = Counter(map(_script_of, letters)).most_common(1)[0] if letters else (None, 0)
     return name if count * 2 > len(letters) else None
+
+
+@lru_cache(maxsize=10_000)
+def _script_of(letter: str) -> str:
+    name = unicodedata.name(letter, "?").split()[0]
+    return _SAME_PAGE.get(name, name)

@@ -50,9 +50,13 @@ class WindowClassifier(PreTrainedModel):
             nn.init.zeros_(module.bias)
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, members: torch.Tensor, labels: torch.Tensor | None = None
+        self,
+        input_ids: torch.Tensor,
+        members: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
     ) -> SequenceClassifierOutput:
-        """Return logits [batch, sentences, labels] from input_ids, attention_mask and members, as `collate` makes them."""
+        """Return logits [batch, sentences, labels] from input_ids, members and attention_mask, as `collate` makes them."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         pooled = members.to(hidden.dtype) @ hidden / members.sum(-1, keepdim=True).clamp(min=1)
         return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))

@@ -222,6 +222,78 @@ def bench_table() -> str:
     return "\n".join(lines)
 
 
+def archive_table() -> str:
+    """Return what `python -m scripts.bench_archive` measured last."""
+    found = json.loads((MEASURED / "archive.json").read_text(encoding="utf-8"))
+    lines = ["| sentences | articles | input | output | time | sentences a second | memory |", "|---|---|---|---|---|---|---|"]
+    for row in found["rows"]:
+        sizes = " | ".join(f"{row[f'{name}_bytes'] / 1e6:.1f} MB" for name in ("input", "output"))
+        rate = row["sentences"] / row["seconds"]
+        work = f"{row['seconds']:.0f} s | {rate:.0f} | {row['memory_mb']} MB"
+        lines.append(f"| {row['sentences']:,} | {row['articles']:,} | {sizes} | {work} |")
+    killed = ", ".join(map(str, found["killed_after_files"]))
+    lines += [
+        "",
+        f"`{found['model']}`, {found['cores']} cores, {found['part']} articles a file; the time includes start-up. The largest "
+        f"was tagged once more, killed after {killed} of its {found['files']} files were written and started again each time: "
+        f"of {row['sentences']:,} rows, {found['rows_differ']} differ from those of the run that nobody disturbed.",
+    ]
+    return "\n".join(lines)
+
+
+def plan_table(articles: int, machines: int, cores: int, dollars: float, part: int) -> str:
+    """Return what so many articles need, at the rate and the sizes of the largest archive that was measured."""
+    found = json.loads((MEASURED / "archive.json").read_text(encoding="utf-8"))
+    row = found["rows"][-1]
+    length, rate = row["sentences"] / row["articles"], row["sentences"] / row["seconds"] / found["cores"]
+    hours = articles * length / rate / 3600
+    lines = [
+        ("sentences", f"{articles * length / 1e9:.1f} billion", f"{articles / 1e6:.0f} million articles of {length:.0f}"),
+        ("core-hours", f"{hours:,.0f}", f"{rate:.0f} sentences a second and core"),
+        ("time", f"{hours / machines / cores:.1f} hours", f"{machines} machines of {cores} cores"),
+        ("money", f"{hours * dollars:,.0f} dollars", f"{dollars} dollars a core-hour"),
+        ("input", f"{articles * row['input_bytes'] / row['articles'] / 1e9:,.0f} GB", "as JSONL, not compressed"),
+        (
+            "output",
+            f"{articles * row['output_bytes'] / row['articles'] / 1e9:,.0f} GB",
+            f"{articles // part:,} files of Parquet",
+        ),
+        ("work lost when a node dies", f"at most {part * length / rate / 60:.0f} minutes a core", f"--part {part}"),
+    ]
+    return "\n".join(["| | | |", "|---|---|---|", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def server_table() -> str:
+    """Return what `python -m scripts.bench_server` measured last."""
+    found = json.loads((MEASURED / "server.json").read_text(encoding="utf-8"))
+    alone = found["long_seconds"]
+    refused = sum(count for status, count in found["statuses"].items() if status in ("429", "503"))
+    before, after = found["memory_mb"]
+    rows = [
+        ("from its start to the first answer", f"{found['startup_seconds']:.2f} s"),
+        (
+            f"an article of {found['long']} sentences, by itself",
+            f"{alone[len(alone) // 2] * 1000:.0f} ms (longest of {len(alone)}: {alone[-1] * 1000:.0f} ms)",
+        ),
+        (
+            f"{found['clients']} clients at once, {found['articles']} articles",
+            f"{found['articles_per_second']:.1f} articles, {found['sentences_per_second']:.0f} sentences a second",
+        ),
+        (
+            "half of the clients have waited no longer than",
+            f"{found['half_seconds']:.1f} s (the last: {found['slowest_seconds']:.1f} s)",
+        ),
+        ("answers that are wrong, lost or an error; refused and asked again", f"{found['wrong']}; {refused}"),
+        ("memory before and after", f"{before} MB, {after} MB"),
+    ]
+    lines = [
+        f"| `{found['model']}`, {found['cores']} cores | |",
+        "|---|---|",
+        *(f"| {what} | {measured} |" for what, measured in rows),
+    ]
+    return "\n".join(lines)
+
+
 def next_batch_table() -> str:
     """Return what `python -m scripts.simulate_next_batch` measured last."""
     found = json.loads((MEASURED / "next_batch.json").read_text(encoding="utf-8"))

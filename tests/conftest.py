@@ -60,9 +60,10 @@ def small_corpus(corpus: list[AnnotatedArticle], tmp_path_factory: pytest.TempPa
 def run() -> Run:
     """Run `python -m ...` as a user would, in a process of its own."""
 
-    def go(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"", **options: object) -> subprocess.CompletedProcess[str]:
+    def go(*arguments: str, stdin: bytes = b"", **options: object) -> subprocess.CompletedProcess[str]:
+        options = {"cwd": ROOT, "timeout": 300} | options
         done = subprocess.run(  # type: ignore[call-overload]
-            [sys.executable, "-m", *arguments], cwd=cwd, input=stdin, capture_output=True, timeout=300, check=False, **options
+            [sys.executable, "-m", *arguments], input=stdin, capture_output=True, check=False, **options
         )
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 

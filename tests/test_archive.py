@@ -18,6 +18,7 @@ import labels.archive
 from labels.archive import plan, read_shard
 from models import Tagger
 from models.archive import main
+from scripts.bench_archive import _differences
 from tests.conftest import ROOT, Run
 
 TEXTS = ["The bridge closed on Monday.\nRepairs take a week.", "“We saw it coming,” the mayor said."]
@@ -241,3 +242,13 @@ def test_a_ray_cluster_tags_the_same_though_a_node_is_killed(tmp_path: Path, art
     assert run.returncode == 0, said
     assert sentences(out) == sentences(plain)
     assert len({row["place"] for row in sentences(out)}) == 360
+
+
+def test_a_comparison_of_two_results_counts_rows_that_differ_or_are_missing(tmp_path: Path):
+    rows = [{"place": "a:1", "index": index, "label": "fact"} for index in range(4)]
+    for name, found in (("whole", rows), ("other", [*rows[:2], rows[2] | {"label": "skip"}, rows[3]]), ("short", rows[:3])):
+        (tmp_path / name / "sentences").mkdir(parents=True)
+        for number in range(2):  # in two files, as an archive is
+            table = pa.Table.from_pylist(found[2 * number :][:2])
+            parquet.write_table(table, tmp_path / name / f"sentences/{number}.parquet")
+    assert [_differences(tmp_path / "whole", tmp_path / name) for name in ("whole", "other", "short")] == [0, 1, 1]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from labels.annotations import AnnotatedArticle
+from labels.articles import read_articles
 from labels.errors import ArtefactError, ConfigError, OutputError
 from labels.scheme import LabelScheme
+from labels.splitting import split
 from labels.standoff import attach, read_labels, read_texts
 from models import Tagger
 from models.calibration import Floats, calibration_error
@@ -67,6 +69,14 @@ def test_exported_models_agree_with_the_trained_one(
     assert abs(calibration_error(ours, gold_labels) - calibration_error(theirs, gold_labels)) <= 0.005
     if kind == "onnx":
         assert abs(ours - theirs).max() < 1e-4
+
+
+def test_what_is_tagged_beside_an_article_changes_nothing(exported: dict[str, Path]):
+    articles = [[sentence.text for sentence in split(article)] for article in read_articles([str(ROOT / "labels/samples")])]
+    for folder in exported.values():
+        tagger = Tagger.load(folder)
+        for texts, found in zip(articles, tagger.probabilities(articles), strict=True):
+            assert np.array_equal(tagger.probabilities([texts])[0], found)
 
 
 def test_torch_is_not_imported_on_the_way_to_a_tagged_article(exported: dict[str, Path]):

@@ -3,6 +3,7 @@
 import asyncio
 import html
 import json
+import os
 import re
 import signal
 import socket
@@ -173,6 +174,7 @@ def test_a_pasted_article_has_its_headline(client: TestClient):
     assert "<title>Bridge closes for a week</title>" in page
 
 
+FUZZED = os.environ.get("FUZZED", "60")  # requests that are made up for each operation; `make fuzz` wants more
 PRIVATE = [
     *(
         "127.0.0.1",
@@ -338,9 +340,10 @@ def test_made_up_requests_get_the_answers_that_the_description_promises(
     server: tuple[str, "subprocess.Popen[bytes]"], phases: str, checks: tuple[str, ...], run: Run, tmp_path: Path
 ):
     url, _ = server
-    tries = ("--phases", phases, "--max-examples", "60", "--seed", "7", "--generation-database", ":memory:", "--no-color")
-    done = run("schemathesis.cli", "run", f"{url}/openapi.json", *checks, *tries, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout
+    tries = ("--phases", phases, "--max-examples", FUZZED, "--seed", "7", "--generation-database", ":memory:", "--no-color")
+    done = run("schemathesis.cli", "run", f"{url}/openapi.json", *checks, *tries, cwd=tmp_path, timeout=60 + 2 * int(FUZZED))
+    sys.stdout.write(done.stdout)
+    assert done.returncode == 0
 
 
 def test_slow_clients_hold_nobody_up(server: tuple[str, "subprocess.Popen[bytes]"]):

@@ -1,0 +1,130 @@
+"""What it costs to tag an archive, and whether being killed changes what comes out.
+
+    python -m scripts.bench_archive ARTICLES.jsonl --model models/artifacts/real-int8
+
+The articles, over and over under other ids, make archives of 1,000, 10,000 and 100,000 sentences, and `python -m models
+tag-archive` tags each. It tags the largest once more, is killed three times, with a quarter, half and three quarters of the
+files of sentences written, and started again each time; all rows are then compared with those of the run that nobody
+disturbed. Kept in scripts/measured/archive.json, which docs/archives.md shows. Exit code 1 if a row differs.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from labels.articles import read_articles
+from labels.errors import CHECK_FAILED, DONE, ConfigError, exit_code, write_whole
+from models import DEFAULT_MODEL
+from models.archive import SENTENCES
+from scripts.tables import MEASURED, archive_table
+
+SIZES = (1_000, 10_000, 100_000)  # sentences
+KILLED_AT = (0.25, 0.5, 0.75)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("articles", metavar="ARTICLES", help="what `python -m models` reads")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N", help="sentences (default: %(default)s)")
+    parser.add_argument("--part", type=int, default=200, metavar="N", help="articles a file of sentences (default: 200)")
+    given = parser.parse_args()
+    return exit_code(lambda: _run(given.articles, given.model, sorted(given.sizes), given.part))
+
+
+def _run(articles: str, model: Path, sizes: Sequence[int], part: int) -> int:
+    from models.artefact import model_version
+
+    found: dict[str, Any] = {"model": model_version(model), "cores": os.cpu_count(), "part": part, "rows": []}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for size in sizes:
+            archive = folder / f"{size}.jsonl"
+            row: dict[str, Any] = {"articles": _repeat(articles, size, archive), "input_bytes": archive.stat().st_size}
+            begin = time.monotonic()
+            memory = _finish(_start(archive, folder / str(size), model, part))
+            row |= {"seconds": time.monotonic() - begin, "memory_mb": memory, **_measures(folder / str(size))}
+            found["rows"].append(row)
+            print(row, file=sys.stderr)
+        whole = len(_files(folder / str(sizes[-1])))
+        if whole <= len(KILLED_AT):
+            raise ConfigError(f"--part {part}: makes {whole} file(s) of sentences, too few to be killed between; give less")
+        found["killed_after_files"] = [_kill(archive, folder / "killed", model, part, int(whole * at)) for at in KILLED_AT]
+        found["files"] = whole
+        _finish(_start(archive, folder / "killed", model, part))
+        found["rows_differ"] = _differences(folder / str(sizes[-1]), folder / "killed")
+    write_whole(MEASURED / "archive.json", json.dumps(found, indent=1) + "\n")
+    print(archive_table())
+    return CHECK_FAILED if found["rows_differ"] else DONE
+
+
+def _repeat(source: str, sentences: int, path: Path) -> int:
+    """Write an archive of so many sentences or a few more; return its articles."""
+    from models.tagger import sentences_of
+
+    read = [(article, len(sentences_of(article))) for article in read_articles([source])]
+    size = 0
+    with path.open("w", encoding="utf-8") as file:
+        for number, (article, length) in enumerate(itertools.cycle(read), start=1):
+            file.write(json.dumps({"id": f"{article.id} {number}", "title": article.title, "text": article.text}) + "\n")
+            size += length
+            if size >= sentences:
+                break
+    return number
+
+
+def _start(archive: Path, out: Path, model: Path, part: int) -> "subprocess.Popen[bytes]":
+    command = ["models", "tag-archive", str(archive), str(out), "--model", str(model), "--part", str(part)]
+    return subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _finish(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for it; return the peak of its memory in MB."""
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise ConfigError(f"python -m models tag-archive ended with {os.waitstatus_to_exitcode(status)}; try it by hand")
+    return round(usage.ru_maxrss / 2**10)
+
+
+def _kill(archive: Path, out: Path, model: Path, part: int, files: int) -> int:
+    """Start it, kill it when so many files are written; return how many there are then."""
+    process = _start(archive, out, model, part)
+    while len(_files(out)) < files and process.poll() is None:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    return len(_files(out))
+
+
+def _files(out: Path) -> list[Path]:
+    return sorted((out / SENTENCES).glob("*.parquet"))
+
+
+def _measures(out: Path) -> dict[str, int]:
+    from pyarrow import parquet
+
+    files = _files(out)
+    return {
+        "sentences": sum(parquet.read_metadata(file).num_rows for file in files),
+        "output_bytes": sum(file.stat().st_size for file in files),
+    }
+
+
+def _differences(one: Path, other: Path) -> int:
+    """Return how many rows of two results are not the same, one more or less counting as one."""
+    from pyarrow import parquet
+
+    first, second = (parquet.read_table(out / SENTENCES).to_pylist() for out in (one, other))
+    return sum(a != b for a, b in itertools.zip_longest(first, second))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

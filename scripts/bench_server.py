@@ -1,0 +1,146 @@
+"""How soon the server answers: alone, and with many clients at once.
+
+    python -m scripts.bench_server --model models/artifacts/real-int8 [ARTICLES]
+
+Starts `python -m models serve` and asks it over HTTP: from its start to the first answer, an article of forty sentences by
+itself, then articles from 200 clients at once, over and over. A client that is refused comes again when the answer says.
+Kept in scripts/measured/server.json, which docs/archives.md shows. Exit code 1 if an answer is missing or wrong. Needs the
+optional groups serve and studio (httpx).
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labels.articles import read_articles
+from labels.errors import CHECK_FAILED, DONE, ConfigError, exit_code, write_whole
+from models import DEFAULT_MODEL
+from scripts.tables import MEASURED, server_table
+
+LONG = 40  # sentences of the article that is tagged by itself
+ALONE, ROUNDS = 21, 5
+ACCEPTED, REFUSED = 200, (429, 503)
+
+
+@dataclass
+class Load:
+    """What the clients saw."""
+
+    seconds: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    wrong: int = 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "articles", nargs="?", default="labels/samples", metavar="ARTICLES", help="what `python -m models` reads"
+    )
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
+    parser.add_argument("--clients", type=int, default=200, metavar="N")
+    parser.add_argument("--port", type=int, default=8765)
+    given = parser.parse_args()
+    return exit_code(lambda: _run(given.articles, given.model, given.clients, given.port))
+
+
+def _run(source: str, model: Path, clients: int, port: int) -> int:
+    from models.artefact import model_version
+    from models.tagger import sentences_of
+
+    split = [(article.text, sentences_of(article)) for article in read_articles([source])]
+    long = [sentence.text for _, sentences in split for sentence in sentences][:LONG]
+    command = [sys.executable, "-m", "models", "serve", "--model", str(model), "--port", str(port)]
+    begin = time.monotonic()
+    process = subprocess.Popen([*command, "--max-requests", str(clients)], stdout=subprocess.DEVNULL)
+    try:
+        found: dict[str, Any] = {"model": model_version(model), "cores": os.cpu_count(), "clients": clients}
+        url = f"http://127.0.0.1:{port}"
+        found["startup_seconds"] = _wait(url, process) - begin
+        found["long"], found["long_seconds"] = len(long), _ask_alone(url, "\n".join(long))
+        asyncio.run(_crowd(url, [text for text, _ in split], clients, Load()))  # the first round makes threads and buffers
+        before, load = _memory_mb(process), Load()
+        begin = time.monotonic()
+        for _ in range(ROUNDS):
+            asyncio.run(_crowd(url, [text for text, _ in split], clients, load))
+        passed = time.monotonic() - begin
+        found |= {
+            "articles": len(load.seconds),
+            "articles_per_second": len(load.seconds) / passed,
+            "sentences_per_second": sum(len(split[n % len(split)][1]) for n in range(clients)) * ROUNDS / passed,
+            "half_seconds": statistics.median(load.seconds),
+            "slowest_seconds": max(load.seconds),
+            "statuses": dict(sorted(load.statuses.items())),
+            "wrong": load.wrong,
+            "memory_mb": [before, _memory_mb(process)],
+        }
+    finally:
+        process.terminate()
+        process.wait(60)
+    write_whole(MEASURED / "server.json", json.dumps(found, indent=1) + "\n")
+    print(server_table())
+    return CHECK_FAILED if load.wrong or set(load.statuses) - {ACCEPTED, *REFUSED} else DONE
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]") -> float:
+    """Return when the server answered first."""
+    import httpx
+
+    while process.poll() is None:
+        try:
+            httpx.get(f"{url}/health")
+            return time.monotonic()
+        except httpx.TransportError:
+            time.sleep(0.01)
+    raise ConfigError(f"python -m models serve ended with {process.returncode} before it answered")
+
+
+def _ask_alone(url: str, text: str) -> list[float]:
+    """Return the seconds that each of some requests took, one after the other, sorted."""
+    import httpx
+
+    with httpx.Client(base_url=url, timeout=60) as client:
+        seconds = []
+        for _ in range(ALONE):
+            start = time.perf_counter()
+            client.post("/v1/tag", json={"articles": [{"text": text}]}).raise_for_status()
+            seconds.append(time.perf_counter() - start)
+    return sorted(seconds)
+
+
+async def _crowd(url: str, texts: Sequence[str], clients: int, load: Load) -> None:
+    """Let every client have one article tagged, all of them at once."""
+    import httpx
+
+    async def ask(number: int) -> None:
+        text, start = texts[number % len(texts)], time.perf_counter()
+        while True:
+            answer = await client.post("/v1/tag", json={"articles": [{"id": str(number), "text": text}]})
+            load.statuses[answer.status_code] += 1
+            if answer.status_code not in REFUSED:
+                break
+            await asyncio.sleep(float(answer.headers["retry-after"]))
+        load.seconds.append(time.perf_counter() - start)
+        load.wrong += answer.status_code != ACCEPTED or answer.json()[0]["id"] != str(number)
+
+    async with httpx.AsyncClient(base_url=url, timeout=120, limits=httpx.Limits(max_connections=clients)) as client:
+        await asyncio.gather(*map(ask, range(clients)))
+
+
+def _memory_mb(process: "subprocess.Popen[bytes]") -> int:
+    """Return what it has in memory now (Linux)."""
+    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text("utf-8"))[0]) // 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())
