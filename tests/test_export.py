@@ -91,7 +91,9 @@ def test_torch_is_not_imported_on_the_way_to_a_tagged_article(exported: dict[str
     assert done.stdout.count("\n") > 50
 
 
-def test_an_exported_model_is_smaller_and_replaces_only_its_like(trained: Path, exported: dict[str, Path], tmp_path: Path):
+def test_an_exported_model_is_smaller_and_replaces_only_its_like(
+    trained: Path, exported: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     sizes = {kind: (folder / "model.onnx").stat().st_size for kind, folder in exported.items()}
     assert sizes["int8"] < sizes["onnx"]
     for folder in exported.values():
@@ -108,6 +110,9 @@ def test_an_exported_model_is_smaller_and_replaces_only_its_like(trained: Path, 
         export(exported["onnx"], tmp_path / "again")
     with pytest.raises(ArtefactError, match="no trained model here"):
         export(tmp_path / "mine", tmp_path / "again")
+    monkeypatch.setattr("models.export.CLOSE", -1.0)
+    with pytest.raises(ArtefactError, match="says something else when it is exported"):
+        export(trained, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
