@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,21 +43,23 @@ def main() -> int:
 
 def _run(articles: str, model: Path, sizes: Sequence[int], part: int) -> int:
     from models.artefact import model_version
+    from models.runtime import cores
 
-    found: dict[str, Any] = {"model": model_version(model), "cores": os.cpu_count(), "part": part, "rows": []}
+    found: dict[str, Any] = {"model": model_version(model), "cores": cores(), "part": part, "rows": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for size in sizes:
-            archive = folder / f"{size}.jsonl"
-            row: dict[str, Any] = {"articles": _repeat(articles, size, archive), "input_bytes": archive.stat().st_size}
+        archives = [folder / f"{size}.jsonl" for size in sizes]
+        counts = [_repeat(articles, size, archive) for size, archive in zip(sizes, archives, strict=True)]
+        if counts[-1] <= part * len(KILLED_AT):
+            raise ConfigError(f"--part {part}: is too much of {counts[-1]} articles to be killed between; give less")
+        for size, archive, count in zip(sizes, archives, counts, strict=True):
+            row: dict[str, Any] = {"articles": count, "input_bytes": archive.stat().st_size}
             begin = time.monotonic()
             memory = _finish(_start(archive, folder / str(size), model, part))
             row |= {"seconds": time.monotonic() - begin, "memory_mb": memory, **_measures(folder / str(size))}
             found["rows"].append(row)
             print(row, file=sys.stderr)
-        whole = len(_files(folder / str(sizes[-1])))
-        if whole <= len(KILLED_AT):
-            raise ConfigError(f"--part {part}: makes {whole} file(s) of sentences, too few to be killed between; give less")
+        whole, archive = len(_files(folder / str(sizes[-1]))), archives[-1]
         found["killed_after_files"] = [_kill(archive, folder / "killed", model, part, int(whole * at)) for at in KILLED_AT]
         found["files"] = whole
         _finish(_start(archive, folder / "killed", model, part))
@@ -100,7 +103,8 @@ def _kill(archive: Path, out: Path, model: Path, part: int, files: int) -> int:
     while len(_files(out)) < files and process.poll() is None:
         time.sleep(0.05)
     process.kill()
-    process.wait()
+    if process.wait() != -signal.SIGKILL:
+        raise ConfigError(f"python -m models tag-archive ended before it was killed, with {process.returncode}; try it by hand")
     return len(_files(out))
 
 
@@ -119,11 +123,13 @@ def _measures(out: Path) -> dict[str, int]:
 
 
 def _differences(one: Path, other: Path) -> int:
-    """Return how many rows of two results are not the same, one more or less counting as one."""
+    """Return how many sentences stand in two results otherwise, or not in both, or more than once."""
     from pyarrow import parquet
 
-    first, second = (parquet.read_table(out / SENTENCES).to_pylist() for out in (one, other))
-    return sum(a != b for a, b in itertools.zip_longest(first, second))
+    tables = [parquet.read_table(out / SENTENCES).to_pylist() for out in (one, other)]
+    first, second = ({(row["place"], row["index"]): row for row in rows} for rows in tables)
+    differ: int = sum(first.get(key) != second.get(key) for key in first | second)
+    return differ + sum(map(len, tables)) - len(first) - len(second)
 
 
 if __name__ == "__main__":

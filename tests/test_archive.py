@@ -245,10 +245,10 @@ def test_a_ray_cluster_tags_the_same_though_a_node_is_killed(tmp_path: Path, art
 
 
 def test_a_comparison_of_two_results_counts_rows_that_differ_or_are_missing(tmp_path: Path):
-    rows = [{"place": "a:1", "index": index, "label": "fact"} for index in range(4)]
-    for name, found in (("whole", rows), ("other", [*rows[:2], rows[2] | {"label": "skip"}, rows[3]]), ("short", rows[:3])):
+    rows = [{"place": "a:1", "index": index, "label": "fact"} for index in range(6)]
+    results = {"whole": rows, "other": [*rows[:2], rows[2] | {"label": "skip"}, *rows[3:]], "short": rows[:1] + rows[2:]}
+    for name, found in (results | {"double": [*rows, rows[3]]}).items():
         (tmp_path / name / "sentences").mkdir(parents=True)
-        for number in range(2):  # in two files, as an archive is
-            table = pa.Table.from_pylist(found[2 * number :][:2])
-            parquet.write_table(table, tmp_path / name / f"sentences/{number}.parquet")
-    assert [_differences(tmp_path / "whole", tmp_path / name) for name in ("whole", "other", "short")] == [0, 1, 1]
+        for number, part in enumerate((found[:4], found[4:])):  # in two files, as an archive is
+            parquet.write_table(pa.Table.from_pylist(part), tmp_path / name / f"sentences/{number}.parquet")
+    assert [_differences(tmp_path / "whole", tmp_path / name) for name in ("whole", "other", "short", "double")] == [0, 1, 1, 1]
