@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from labels.articles import read_articles
 from labels.errors import DONE, ArtefactError, ConfigError, OutputError, exit_code, writing
 from models.artefact import CONFIG, ONNX, SCHEME, Artefact, model_version, read_artefact
-from models.contexts import ArticleTokenizer, Batch, collate
+from models.contexts import Batch, collate
 from models.tagger import Tagger, sentences_of
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ def _write_onnx(artefact: Artefact, path: Path, int8: bool) -> None:
 
     model, tokenizer = load_classifier(artefact)
     articles = [[sentence.text for sentence in sentences_of(article)] for article in read_articles([str(SAMPLES)])]
-    eight = _smooth(model, Tagger.of(model, tokenizer, artefact.scheme), articles) if int8 else []
-    encoder = ArticleTokenizer.of(tokenizer, artefact.context)
-    rows = [row for texts in articles for row in encoder.encode(texts)]
-    batches = [collate([row], encoder.pad_id) for row in sorted(rows, key=lambda row: -len(row.targets))]
+    tagger = Tagger.of(model, tokenizer, artefact.scheme)
+    eight = _smooth(model, tagger, articles) if int8 else []
+    rows = [row for texts in articles for row in tagger.tokenizer.encode(texts)]
+    batches = [collate([row], tagger.tokenizer.pad_id) for row in sorted(rows, key=lambda row: -len(row.targets))]
     for batch in batches:
         del batch["attention_mask"]  # a row at a time (models/runtime.py) has no padding to hide
     try:

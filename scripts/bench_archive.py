@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labels.articles import read_articles
+from labels.articles import Article, read_articles
 from labels.errors import CHECK_FAILED, DONE, ConfigError, exit_code, write_whole
 from models import DEFAULT_MODEL
 from models.archive import SENTENCES
@@ -44,36 +44,35 @@ def main() -> int:
 def _run(articles: str, model: Path, sizes: Sequence[int], part: int) -> int:
     from models.artefact import model_version
     from models.runtime import cores
+    from models.tagger import sentences_of
 
+    read = [(article, len(sentences_of(article))) for article in read_articles([articles])]
     found: dict[str, Any] = {"model": model_version(model), "cores": cores(), "part": part, "rows": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         archives = [folder / f"{size}.jsonl" for size in sizes]
-        counts = [_repeat(articles, size, archive) for size, archive in zip(sizes, archives, strict=True)]
+        counts = [_repeat(read, size, archive) for size, archive in zip(sizes, archives, strict=True)]
         if counts[-1] <= part * len(KILLED_AT):
             raise ConfigError(f"--part {part}: is too much of {counts[-1]} articles to be killed between; give less")
-        for size, archive, count in zip(sizes, archives, counts, strict=True):
+        for archive, count in zip(archives, counts, strict=True):
+            out, begin = archive.with_suffix(""), time.monotonic()
             row: dict[str, Any] = {"articles": count, "input_bytes": archive.stat().st_size}
-            begin = time.monotonic()
-            memory = _finish(_start(archive, folder / str(size), model, part))
-            row |= {"seconds": time.monotonic() - begin, "memory_mb": memory, **_measures(folder / str(size))}
+            memory = _finish(_start(archive, out, model, part))
+            row |= {"seconds": time.monotonic() - begin, "memory_mb": memory, **_measures(out)}
             found["rows"].append(row)
             print(row, file=sys.stderr)
-        whole, archive = len(_files(folder / str(sizes[-1]))), archives[-1]
-        found["killed_after_files"] = [_kill(archive, folder / "killed", model, part, int(whole * at)) for at in KILLED_AT]
+        killed, whole = folder / "killed", len(_files(out))
+        found["killed_after_files"] = [_kill(archive, killed, model, part, int(whole * at)) for at in KILLED_AT]
         found["files"] = whole
-        _finish(_start(archive, folder / "killed", model, part))
-        found["rows_differ"] = _differences(folder / str(sizes[-1]), folder / "killed")
+        _finish(_start(archive, killed, model, part))
+        found["rows_differ"] = _differences(out, killed)
     write_whole(MEASURED / "archive.json", json.dumps(found, indent=1) + "\n")
     print(archive_table())
     return CHECK_FAILED if found["rows_differ"] else DONE
 
 
-def _repeat(source: str, sentences: int, path: Path) -> int:
-    """Write an archive of so many sentences or a few more; return its articles."""
-    from models.tagger import sentences_of
-
-    read = [(article, len(sentences_of(article))) for article in read_articles([source])]
+def _repeat(read: Sequence[tuple[Article, int]], sentences: int, path: Path) -> int:
+    """Write an archive of so many sentences or a few more, out of articles and their lengths; return how many articles."""
     size = 0
     with path.open("w", encoding="utf-8") as file:
         for number, (article, length) in enumerate(itertools.cycle(read), start=1):

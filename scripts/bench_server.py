@@ -11,7 +11,6 @@ optional groups serve and studio (httpx).
 import argparse
 import asyncio
 import json
-import re
 import socket
 import statistics
 import subprocess
@@ -21,12 +20,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labels.articles import read_articles
 from labels.errors import CHECK_FAILED, DONE, ConfigError, exit_code, write_whole
 from models import DEFAULT_MODEL
+from scripts.runs import memory_mb
 from scripts.tables import MEASURED, server_table
+
+if TYPE_CHECKING:
+    import httpx
 
 LONG = 40  # sentences of the article that is tagged by itself
 ALONE, ROUNDS = 21, 5
@@ -54,6 +57,8 @@ def main() -> int:
 
 
 def _run(source: str, model: Path, clients: int) -> int:
+    import httpx
+
     from models.artefact import model_version
     from models.runtime import cores
     from models.tagger import sentences_of
@@ -69,10 +74,11 @@ def _run(source: str, model: Path, clients: int) -> int:
         found: dict[str, Any] = {"model": model_version(model), "cores": cores(), "clients": clients}
         url = f"http://127.0.0.1:{port}"
         found["startup_seconds"] = _wait(url, process) - begin
-        found["long"], found["long_seconds"] = len(long), _ask_alone(url, "\n".join(long))
-        expected = _expect(url, [text for text, _ in split])
+        with httpx.Client(base_url=url, timeout=60) as client:
+            found["long"], found["long_seconds"] = len(long), _ask_alone(client, "\n".join(long))
+            expected = [(text, _tag(client, text)) for text, _ in split]
         asyncio.run(_crowd(url, expected, clients, Load()))  # the first round makes threads and buffers
-        before, load = _memory_mb(process), Load()
+        before, load = memory_mb("VmRSS", process.pid), Load()
         begin = time.monotonic()
         for _ in range(ROUNDS):
             asyncio.run(_crowd(url, expected, clients, load))
@@ -85,7 +91,7 @@ def _run(source: str, model: Path, clients: int) -> int:
             "slowest_seconds": max(load.seconds),
             "statuses": dict(sorted(load.statuses.items())),
             "wrong": load.wrong,
-            "memory_mb": [before, _memory_mb(process)],
+            "memory_mb": [before, memory_mb("VmRSS", process.pid)],
         }
     finally:
         process.terminate()
@@ -108,26 +114,19 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> float:
     raise ConfigError(f"python -m models serve ended with {process.returncode} before it answered")
 
 
-def _ask_alone(url: str, text: str) -> list[float]:
+def _tag(client: "httpx.Client", text: str) -> Any:
+    """Return the sentences that the server answers for an article, with nobody else asking."""
+    return client.post("/v1/tag", json={"articles": [{"text": text}]}).raise_for_status().json()[0]["sentences"]
+
+
+def _ask_alone(client: "httpx.Client", text: str) -> list[float]:
     """Return the seconds that each of some requests took, one after the other, sorted."""
-    import httpx
-
-    with httpx.Client(base_url=url, timeout=60) as client:
-        seconds = []
-        for _ in range(ALONE):
-            start = time.perf_counter()
-            client.post("/v1/tag", json={"articles": [{"text": text}]}).raise_for_status()
-            seconds.append(time.perf_counter() - start)
+    seconds = []
+    for _ in range(ALONE):
+        start = time.perf_counter()
+        _tag(client, text)
+        seconds.append(time.perf_counter() - start)
     return sorted(seconds)
-
-
-def _expect(url: str, texts: Sequence[str]) -> list[tuple[str, Any]]:
-    """Return each text with the sentences that the server answers for it alone."""
-    import httpx
-
-    with httpx.Client(base_url=url, timeout=60) as client:
-        answers = [client.post("/v1/tag", json={"articles": [{"text": text}]}) for text in texts]
-    return [(text, answer.json()[0]["sentences"]) for text, answer in zip(texts, answers, strict=True)]
 
 
 async def _crowd(url: str, expected: Sequence[tuple[str, Any]], clients: int, load: Load) -> None:
@@ -151,11 +150,6 @@ async def _crowd(url: str, expected: Sequence[tuple[str, Any]], clients: int, lo
 
     async with httpx.AsyncClient(base_url=url, timeout=120, limits=httpx.Limits(max_connections=clients)) as client:
         await asyncio.gather(*map(ask, range(clients)))
-
-
-def _memory_mb(process: "subprocess.Popen[bytes]") -> int:
-    """Return what it has in memory now (Linux)."""
-    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text("utf-8"))[0]) // 1024
 
 
 if __name__ == "__main__":

@@ -44,9 +44,14 @@ def alone(work: Callable[..., Any], *arguments: Any) -> tuple[Any, int]:
         return pool.submit(work, *arguments).result(), pool.submit(_peak_memory_mb).result()
 
 
+def memory_mb(field: str, process: int | str = "self") -> int:
+    """Return a size out of what Linux says of a process, in MB: VmRSS is what it has now, VmHWM the peak."""
+    lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
+    return round(int(next(line for line in lines if line.startswith(field)).split()[1]) / 2**10)
+
+
 def _peak_memory_mb() -> int:
     """Return the peak of this process; on Linux ru_maxrss would start at what the parent had."""
-    status = Path("/proc/self/status")
-    if not status.exists():
+    if not Path("/proc/self/status").exists():
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
-    return round(int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 2**10)
+    return memory_mb("VmHWM")

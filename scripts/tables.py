@@ -93,7 +93,7 @@ def agreement_table() -> str:
 
 def contexts_table() -> str:
     """Return what `python -m scripts.compare_contexts` measured last; of several seeds, the means."""
-    rows = json.loads((MEASURED / "contexts.json").read_text(encoding="utf-8"))
+    rows = _measured("contexts")
     lines = [
         "| context | macro F1 on validation | on test (95% interval) | F1 on inherited claims | sentences a second |",
         "|---|---|---|---|---|",
@@ -109,7 +109,7 @@ def contexts_table() -> str:
 
 def learning_table() -> str:
     """Return what `python -m scripts.learning_curve` measured last."""
-    rows = json.loads((MEASURED / "learning.json").read_text(encoding="utf-8"))
+    rows = _measured("learning")
     names = list(rows[0]["per_label"])
     lines = [
         f"| trained on | sentences | macro F1 (95% interval) | {' | '.join(names)} | inherited claims | TF-IDF |",
@@ -175,13 +175,13 @@ def _reached(test: dict[str, Any]) -> list[tuple[str, float, float, float, Seque
 
 
 def _test_scores(run: str) -> dict[str, Any]:
-    scores: dict[str, Any] = json.loads((MEASURED / f"{run}.json").read_text(encoding="utf-8"))["test"]
+    scores: dict[str, Any] = _measured(run)["test"]
     return scores
 
 
 def peers_table() -> str:
     """Return what `python -m scripts.compare_peers` measured last."""
-    rows = json.loads((MEASURED / "peers.json").read_text(encoding="utf-8"))["rows"]
+    rows = _measured("peers")["rows"]
     names = list(max((row["per_label"] for row in rows.values()), key=len, default=()))
     lines = [
         f"| | macro F1 | {' | '.join(names)} | claim or condition | training | sentences a second | memory |",
@@ -198,7 +198,7 @@ def peers_table() -> str:
 
 def bench_table() -> str:
     """Return what `python -m scripts.bench --peers` measured last."""
-    found = json.loads((MEASURED / "bench.json").read_text(encoding="utf-8"))
+    found = _measured("bench")
     rows = [row for row in found["rows"] if "missing" not in row]
     plain = next(row["sentences_per_second"] for row in rows if "pipeline" in row["title"])
     names = ("", "sentences a second", "× the pipeline", "start-up", "memory", "of the product peak", "same label", "macro F1")
@@ -224,7 +224,7 @@ def bench_table() -> str:
 
 def archive_table() -> str:
     """Return what `python -m scripts.bench_archive` measured last."""
-    found = json.loads((MEASURED / "archive.json").read_text(encoding="utf-8"))
+    found = _measured("archive")
     lines = ["| sentences | articles | input | output | time | sentences a second | memory |", "|---|---|---|---|---|---|---|"]
     for row in found["rows"]:
         sizes = " | ".join(f"{row[f'{name}_bytes'] / 1e6:.1f} MB" for name in ("input", "output"))
@@ -243,7 +243,7 @@ def archive_table() -> str:
 
 def plan_table(articles: int, machines: int, cores: int, dollars: float, part: int) -> str:
     """Return what so many articles need, at the rate and the sizes of the largest archive that was measured."""
-    found = json.loads((MEASURED / "archive.json").read_text(encoding="utf-8"))
+    found = _measured("archive")
     row = found["rows"][-1]
     length, rate = row["sentences"] / row["articles"], row["sentences"] / row["seconds"] / found["cores"]
     hours = articles * length / rate / 3600
@@ -265,7 +265,7 @@ def plan_table(articles: int, machines: int, cores: int, dollars: float, part: i
 
 def server_table() -> str:
     """Return what `python -m scripts.bench_server` measured last."""
-    found = json.loads((MEASURED / "server.json").read_text(encoding="utf-8"))
+    found = _measured("server")
     alone = found["long_seconds"]
     refused = sum(count for status, count in found["statuses"].items() if status in ("429", "503"))
     before, after = found["memory_mb"]
@@ -296,7 +296,7 @@ def server_table() -> str:
 
 def next_batch_table() -> str:
     """Return what `python -m scripts.simulate_next_batch` measured last."""
-    found = json.loads((MEASURED / "next_batch.json").read_text(encoding="utf-8"))
+    found = _measured("next_batch")
     lines = ["| order | labels needed for 95% of the full macro F1, mean (fewest–most) |", "|---|---|"]
     for name, title in (("random", "random sentences"), ("next_batch", "least certain first")):
         needed = found["needed"][name]
@@ -312,7 +312,7 @@ def next_batch_table() -> str:
 
 def external_table() -> str:
     """Return what `python -m scripts.external` measured last, a line a corpus."""
-    found = json.loads((MEASURED / "external.json").read_text(encoding="utf-8"))
+    found = _measured("external")
     lines = ["| labels of | sentences | what | model | score |", "|---|---|---|---|---|"]
     if "checkthat" in found:
         row = found["checkthat"]
@@ -336,6 +336,11 @@ def help_text(package: str) -> str:
     """Return what `python -m PACKAGE --help` prints, as a Markdown block."""
     done = subprocess.run([sys.executable, "-m", package, "--help"], capture_output=True, text=True, check=True, env=_WIDE)
     return f"```\n{done.stdout.rstrip()}\n```"
+
+
+def _measured(name: str) -> Any:
+    """Return what was kept of a measurement in scripts/measured."""
+    return json.loads((MEASURED / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _mean(values: Sequence[float]) -> float:
