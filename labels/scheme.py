@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from labels.errors import AnnotationError
+from labels.files import located
 
 DEFAULT_SCHEME = Path(__file__).parent / "scheme.yaml"
 KEYS = {"name", "title", "definition", "examples", "colour", "hotkey", "article_text"}
@@ -45,7 +46,7 @@ class LabelScheme:
         return tuple(label.name for label in self.labels if label.article_text)
 
     @property
-    def furniture_label(self) -> str | None:
+    def boilerplate_label(self) -> str | None:
         """Name of the label for lines that are not article text, if the scheme has one."""
         return next((label.name for label in self.labels if not label.article_text), None)
 
@@ -73,6 +74,7 @@ def load_scheme(path: Path = DEFAULT_SCHEME) -> LabelScheme:
     Raises:
         AnnotationError: the file is missing, is not YAML, or an entry lacks a name or has a key that is not known.
     """
+    path = located(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,51 +1,76 @@
 """Tag the sentences of news articles: who is speaking, the outlet or somebody else?
 
-python -m models article.txt page.html
-python -m models articles/ --format html -o tagged.html
-cat article.txt | python -m models - --format jsonl
-python -m models tag-archive --help
-python -m models export --help
-python -m models serve --help
+    python -m models article.txt page.html
+    python -m models articles/ --format html -o tagged.html
+    cat article.txt | python -m models - --format jsonl
+
+Without a verb it tags.
 """
 
 import argparse
-import importlib
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from labels.errors import DONE, OutputError, exit_code, write_whole
+from labels.commands import DONE, add_verb, command, execute
+from labels.errors import OutputError
+from labels.files import write_whole
+from labels.progress import progress
 from models import DEFAULT_MODEL
+from models.archive import run
+from models.formats import FORMATS
+from models.onnx import export
+from models.serve import command as serve_command
 
-FORMAT_NAMES = ("terminal", "json", "jsonl", "csv", "parquet", "html")
-COMMANDS = {"export": "models.export", "serve": "models.serve", "tag-archive": "models.archive"}
+TAG = """Tag the sentences of articles.
+
+    newsvoice tag article.txt page.html
+    newsvoice tag articles/ --format html -o tagged.html
+    cat article.txt | newsvoice tag - --format jsonl
+"""
 
 
-def main() -> int:
-    if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
-        command = importlib.import_module(COMMANDS[sys.argv[1]])
-        return int(command.main(sys.argv[2:]))
-    parser = argparse.ArgumentParser(
-        prog="python -m models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command(__doc__, "python -m models")
+    verbs = add_verbs(parser)
+    return execute(parser, arguments=with_verb(sys.argv[1:] if arguments is None else arguments, verbs))
+
+
+def add_verbs(parser: argparse.ArgumentParser, serve: Any = serve_command) -> Any:
+    """Add what can be done with a model; return the verbs, to be added to.
+
+    Args:
+        serve: module that adds `serve`: this package's, which trains nothing, or that of a layer above, which may.
+    """
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_tag(verbs)
+    for module in (serve, run, export):
+        module.add_to(verbs)
+    return verbs
+
+
+def with_verb(arguments: Sequence[str], verbs: Any) -> list[str]:
+    """Put `tag` before arguments that begin with no verb: they are articles and how to tag them."""
+    first = next((word for word in arguments if word != "--debug"), "--help")
+    return list(arguments) if first in {*verbs.choices, "-h", "--help", "--version"} else ["tag", *arguments]
+
+
+def _add_tag(verbs: Any) -> None:
+    parser = add_verb(verbs, "tag", _tag, TAG)
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="text, HTML or JSONL file, folder, glob, URL, or - for standard input"
     )
-    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="DIR", help="a trained model (default: %(default)s)")
-    parser.add_argument("--format", choices=FORMAT_NAMES, help="default: terminal, or what the ending of -o says")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--format", choices=FORMATS, help="default: terminal, or what the ending of -o says")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write there instead of to standard output")
     parser.add_argument(
         "--sentences", action="store_true", help='input is JSONL, split already: {"id", "title"?, "sentences": [str, ...]}'
     )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    arguments = parser.parse_args()
-    return exit_code(lambda: _run(arguments), debug=arguments.debug)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice is for programmers
-    from labels.articles import read_articles, read_split
+def _tag(arguments: argparse.Namespace) -> int:
+    from labels.articles import read_articles, read_split, sentences_of
 
     name = arguments.format or _format_of(arguments.output)
     if name == "parquet" and arguments.output is None and sys.stdout.isatty():
@@ -55,14 +80,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.sentences:
         articles = read_split(arguments.paths)
     else:
-        from models.tagger import sentences_of
-
         articles = [(article, sentences_of(article)) for article in read_articles(arguments.paths)]
 
-    from models.formats import FORMATS
     from models.tagger import Tagger
 
-    content = FORMATS[name](Tagger.load(arguments.model).tag_split(articles, _progress()))
+    with progress("tagging", "sentences") as report:
+        tagged = Tagger.load(arguments.model).tag_split(articles, report)
+    content = FORMATS[name](tagged)
     if arguments.output:
         write_whole(arguments.output, content)
         print(f"{len(articles)} article(s) tagged: {arguments.output}", file=sys.stderr)
@@ -74,13 +98,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _format_of(output: Path | None) -> str:
     ending = output.suffix.lstrip(".").lower() if output else ""
-    return ending if ending in FORMAT_NAMES else "html" if ending == "htm" else "terminal"
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    if not sys.stderr.isatty():
-        return None
-    return lambda done, total: print(f"\r{done}/{total} sentences", end="\n" if done == total else "", file=sys.stderr)
+    return ending if ending in FORMATS else "html" if ending == "htm" else "terminal"
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """The encoder with its head, in torch: `build_classifier`, `save_classifier`, `load_classifier`, `forward_of`.
 
 For `single` it is the stock AutoModelForSequenceClassification; `window` has a head of its own on the same encoder. An
-artefact folder is what `save_pretrained` writes, with the scheme beside it; config.json also holds `context`,
+artifact folder is what `save_pretrained` writes, with the scheme beside it; config.json also holds `context`,
 `calibration_temperature` (already divided into the head's weights) and `abstain_below`.
 """
 
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from transformers.utils import logging as transformers_logging
 
 from labels.errors import BackboneError
 from labels.scheme import LabelScheme
-from models.artefact import SCHEME, Artefact, broken
-from models.calibration import Floats
+from models.arrays import Floats
+from models.artifact import SCHEME, Artifact, broken
 from models.contexts import ArticleTokenizer, Batch, Forward
 
 
@@ -62,9 +63,21 @@ class WindowClassifier(PreTrainedModel):
         return SequenceClassifierOutput(logits=self.classifier(self.dropout(pooled)))
 
 
-transformers_logging.disable_progress_bar()  # loading 90 MB takes less time than reading about it
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep transformers' progress bars and its advice to programmers off the terminal; afterwards it is as it was."""
+    verbosity, had_bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if had_bars:
+            transformers_logging.enable_progress_bar()
 
 
+@quietly()
 def build_classifier(
     backbone: str, scheme: LabelScheme, context: str, max_length: int, freeze_word_embeddings: bool
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -133,19 +146,20 @@ def save_classifier(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, 
     shutil.copyfile(scheme_path, folder / SCHEME)
 
 
-def load_classifier(artefact: Artefact) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the weights of an artefact, and its tokenizer as transformers has it.
+@quietly()
+def load_classifier(artifact: Artifact) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the weights of an artifact, and its tokenizer as transformers has it.
 
     Raises:
-        ArtefactError: they are broken.
+        ArtifactError: they are broken.
     """
-    kind: Any = WindowClassifier if artefact.context == "window" else AutoModelForSequenceClassification
+    kind: Any = WindowClassifier if artifact.context == "window" else AutoModelForSequenceClassification
     try:
-        config = AutoConfig.from_pretrained(artefact.folder)
-        model = kind.from_pretrained(artefact.folder, config=config).eval()
-        return model, AutoTokenizer.from_pretrained(artefact.folder)
+        config = AutoConfig.from_pretrained(artifact.folder)
+        model = kind.from_pretrained(artifact.folder, config=config).eval()
+        return model, AutoTokenizer.from_pretrained(artifact.folder)
     except Exception as error:  # whatever safetensors, tokenizers or transformers raise for a broken file
-        raise broken(artefact.folder, error) from error
+        raise broken(artifact.folder, error) from error
 
 
 def forward_of(model: PreTrainedModel) -> Forward:

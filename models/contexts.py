@@ -67,7 +67,7 @@ class ArticleTokenizer:
 
     @classmethod
     def load(cls, folder: Path, context: str) -> "ArticleTokenizer":
-        """Read tokenizer.json and tokenizer_config.json of an artefact."""
+        """Read tokenizer.json and tokenizer_config.json of an artifact."""
         settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
         special = {key: settings[f"{key}_token"] for key in ("pad", "cls", "sep")}
         return cls(Tokenizer.from_file(str(folder / "tokenizer.json")), special, context, settings["model_max_length"])

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labels.articles import Article, Sentence, Split
-from labels.errors import ArticleError
-from labels.furniture import find_furniture
+from labels.articles.article import Article, Sentence, Split
+from labels.articles.boilerplate import find_boilerplate
+from labels.articles.splitting import sentences_of
 from labels.scheme import LabelScheme
-from labels.splitting import split
-from models.artefact import ONNX, broken, read_artefact
-from models.calibration import Floats, softmax
+from models.arrays import Floats
+from models.artifact import ONNX, broken, read_artifact
+from models.calibration import softmax
 from models.contexts import ArticleTokenizer, Forward, ModelInput, collate
 
 if TYPE_CHECKING:
@@ -66,23 +66,23 @@ class Tagger:
 
     @classmethod
     def load(cls, path: str | Path) -> "Tagger":
-        """Load an artefact folder; torch is imported only if its weights are torch's.
+        """Load an artifact folder; torch is imported only if its weights are torch's.
 
         Raises:
-            ArtefactError: the folder holds no trained model, a broken one, or one whose labels are not its scheme's.
+            ArtifactError: the folder holds no trained model, a broken one, or one whose labels are not its scheme's.
         """
-        artefact = read_artefact(Path(path))
-        if artefact.weights.name == ONNX:
-            from models.runtime import ONNX_BATCH_TOKENS, load_onnx
+        artifact = read_artifact(Path(path))
+        if artifact.weights.name == ONNX:
+            from models.onnx.runtime import ONNX_BATCH_TOKENS, load_onnx
 
-            return cls(*load_onnx(artefact), artefact.scheme, artefact.abstain_below, ONNX_BATCH_TOKENS)
+            return cls(*load_onnx(artifact), artifact.scheme, artifact.abstain_below, ONNX_BATCH_TOKENS)
         from models.classifier import load_classifier
 
-        model, tokenizer = load_classifier(artefact)
+        model, tokenizer = load_classifier(artifact)
         try:
-            return cls.of(model, tokenizer, artefact.scheme)
+            return cls.of(model, tokenizer, artifact.scheme)
         except (AttributeError, OverflowError, ValueError) as error:  # of a tokenizer that is not as models.contexts needs it
-            raise broken(artefact.folder, error) from error
+            raise broken(artifact.folder, error) from error
 
     @classmethod
     def of(cls, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", scheme: LabelScheme) -> "Tagger":
@@ -121,16 +121,16 @@ class Tagger:
     ) -> list[Floats]:
         """Return for each article, given as its sentences, an array [sentences, labels] of calibrated probabilities.
 
-        Lines that plainly are furniture get their label with certainty, if the scheme has one; the model never sees them.
+        Lines that plainly are boilerplate get their label with certainty, if the scheme has one; the model never sees them.
         """
-        furniture = self.scheme.furniture_label
-        known = [find_furniture(texts) if furniture else [not text.strip() for text in texts] for texts in articles]
+        boilerplate = self.scheme.boilerplate_label
+        known = [find_boilerplate(texts) if boilerplate else [not text.strip() for text in texts] for texts in articles]
         shown = [[t for t, f in zip(texts, flags, strict=True) if not f] for texts, flags in zip(articles, known, strict=True)]
         results: list[Floats] = []
         for flags, logits in zip(known, self.logits(shown, progress), strict=True):
             rows = np.full((len(flags), len(self.scheme.names)), 1 / len(self.scheme.names))
-            if furniture:
-                rows[:] = np.eye(len(self.scheme.names))[self.scheme.label2id[furniture]]
+            if boilerplate:
+                rows[:] = np.eye(len(self.scheme.names))[self.scheme.label2id[boilerplate]]
             rows[~np.array(flags, dtype=bool)] = softmax(logits)
             results.append(rows)
         return results
@@ -158,18 +158,6 @@ class Tagger:
             probabilities={name: round(float(p), 4) for name, p in zip(self.scheme.names, row, strict=True)},
             abstained=bool(row[best] < self.abstain_below),
         )
-
-
-def sentences_of(article: Article) -> list[Sentence]:
-    """Split an article, or say that there is nothing to split.
-
-    Raises:
-        ArticleError: no line of it holds a word of article text.
-    """
-    sentences = split(article)
-    if all(find_furniture([sentence.text for sentence in sentences])):
-        raise ArticleError(f"{article.id}: has no sentence of article text, only page furniture or signs; check the file")
-    return sentences
 
 
 def batched(rows: list[tuple[int, ModelInput]], tokens: int) -> Iterator[list[tuple[int, ModelInput]]]:

@@ -11,26 +11,28 @@ import argparse
 import sys
 from pathlib import Path
 
-from labels.annotations import write_corpus
-from labels.errors import CHECK_FAILED, DONE, AnnotationError, exit_code, writing
+from labels.annotations.corpus import write_corpus
+from labels.annotations.standoff import ATTACHED, STANDOFF, attach, read_labels, read_texts
+from labels.commands import CHECK_FAILED, DONE, command, execute
+from labels.errors import AnnotationError
+from labels.files import located, writing
 from labels.scheme import load_scheme
-from labels.standoff import ATTACHED, STANDOFF, attach, read_labels, read_texts
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = sorted(path.stem for path in STANDOFF.glob("*.jsonl"))
+    parser = command(__doc__)
+    names = sorted(path.stem for path in located(STANDOFF).glob("*.jsonl"))
     parser.add_argument("--corpus", required=True, choices=names)
     parser.add_argument("--from", dest="texts", required=True, type=Path, metavar="PATH")
     parser.add_argument(
         "--to", type=Path, default=ATTACHED, metavar="FOLDER", help=f"where corpora are put (default: {ATTACHED})"
     )
-    arguments = parser.parse_args()
-    return exit_code(lambda: _run(arguments.corpus, arguments.texts, arguments.to))
+    return execute(parser, _run)
 
 
-def _run(corpus: str, texts: Path, to: Path) -> int:
-    labelled = read_labels(STANDOFF / f"{corpus}.jsonl", load_scheme())
+def _run(arguments: argparse.Namespace) -> int:
+    corpus, texts, to = arguments.corpus, arguments.texts, arguments.to
+    labelled = read_labels(located(STANDOFF) / f"{corpus}.jsonl", load_scheme())
     articles, faults = attach(corpus, labelled, read_texts(texts))
     for fault in faults:
         print(fault, file=sys.stderr)

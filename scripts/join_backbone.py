@@ -14,18 +14,20 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from labels.errors import DONE, BackboneError, exit_code, writing
+from labels.commands import DONE, command, execute
+from labels.errors import BackboneError
+from labels.files import replace_folder, writing
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__)
     parser.add_argument("packages", help="what the names of the packages begin with")
     parser.add_argument("to", type=Path, metavar="FOLDER")
-    arguments = parser.parse_args()
-    return exit_code(lambda: _run(arguments.packages, arguments.to))
+    return execute(parser, _run)
 
 
-def _run(packages: str, to: Path) -> int:
+def _run(arguments: argparse.Namespace) -> int:
+    packages, to = arguments.packages, arguments.to
     slices = sorted(Path(sysconfig.get_paths()["purelib"]).glob(f"{packages}_*/input/*.zip.*"), key=lambda path: path.suffix)
     if not slices or [int(path.suffix[1:]) for path in slices] != list(range(1, len(slices) + 1)):
         found = ", ".join(path.name for path in slices) or "none"
@@ -44,8 +46,7 @@ def _run(packages: str, to: Path) -> int:
             [folder] = [path.parent for path in Path(scratch).glob("*/config.json")]
         except (zipfile.BadZipFile, EOFError, ValueError, zlib.error) as error:
             raise BackboneError(f"{slices[0].parent.parent}: its slices make no zip with one encoder ({error})") from error
-        shutil.rmtree(to / folder.name, ignore_errors=True)
-        folder.rename(to / folder.name)
+        replace_folder(folder, to / folder.name)
     print(to / folder.name)
     return DONE
 

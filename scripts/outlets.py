@@ -14,22 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
-from labels.errors import DONE, ArticleError, exit_code
+from labels.commands import DONE, command, execute
+from labels.errors import ArticleError
 from labels.scheme import DEFAULT_SCHEME, LabelScheme, load_scheme
-from models.calibration import Floats, Ints
+from models.arrays import Floats, Ints
 
 SAMPLES = 1000
 Counts = dict[str, Ints]  # outlet: sentences [articles, labels]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__)
     parser.add_argument("tagged", type=Path, metavar="TAGGED")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the shares too")
     parser.add_argument("--at-least", type=int, default=5, metavar="N", help="articles of an outlet (default: %(default)s)")
     parser.add_argument("--scheme", type=Path, default=DEFAULT_SCHEME, help="the labels (default: labels/scheme.yaml)")
-    arguments = parser.parse_args()
-    return exit_code(lambda: _run(arguments))
+    return execute(parser, _run)
 
 
 def _run(arguments: argparse.Namespace) -> int:

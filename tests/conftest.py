@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labels.annotations import AnnotatedArticle, read_corpus, write_corpus
+from labels.annotations.corpus import AnnotatedArticle, read_corpus, write_corpus
 from labels.scheme import LabelScheme, load_scheme
 
 ROOT = Path(__file__).parent.parent
@@ -72,7 +72,7 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def tiny_config(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole run in some seconds: configs/tiny.yaml on the small corpus, artefacts in a folder of its own."""
+    """A whole run in some seconds: configs/tiny.yaml on the small corpus, artifacts in a folder of its own."""
     folder = tmp_path_factory.mktemp("run")
     config = (ROOT / "configs/tiny.yaml").read_text(encoding="utf-8")
     config = config.replace("labels/corpus/fiction", str(small_corpus)).replace("num_train_epochs: 3", "num_train_epochs: 2")
@@ -82,15 +82,15 @@ def tiny_config(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def artefact(tiny_config: Path) -> Path:
-    """A finished artefact folder."""
+def artifact(tiny_config: Path) -> Path:
+    """A finished artifact folder."""
     from train.config import load_config
-    from train.trainer import train
+    from train.run import train
 
     return train(load_config(tiny_config))
 
 
 @pytest.fixture
-def copied_artefact(artefact: Path, tmp_path: Path) -> Path:
-    """A copy of the artefact that a test may break."""
-    return Path(shutil.copytree(artefact, tmp_path / "model"))
+def copied_artifact(artifact: Path, tmp_path: Path) -> Path:
+    """A copy of the artifact that a test may break."""
+    return Path(shutil.copytree(artifact, tmp_path / "model"))

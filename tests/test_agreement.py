@@ -2,10 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from labels.agreement import agreement
-from labels.annotations import AnnotatedArticle, Annotation, LabeledSentence, write_corpus
+from labels.annotations.agreement import agreement, report
+from labels.annotations.corpus import AnnotatedArticle, Annotation, LabeledSentence, write_corpus
 from labels.scheme import LabelScheme
-from scripts.agreement import report
 from tests.conftest import Run
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from labels import annotations
-from labels.annotations import AnnotatedArticle, Annotation, adjudicate, read_corpus, write_corpus
-from labels.errors import AnnotationError, write_whole
+from labels.annotations import corpus as corpora
+from labels.annotations.corpus import AnnotatedArticle, Annotation, adjudicate, read_corpus, write_corpus
+from labels.errors import AnnotationError
+from labels.files import write_whole
 from labels.scheme import LabelScheme
 
 
@@ -63,7 +64,7 @@ def test_a_corpus_whose_writing_is_cut_short_is_as_it_was_or_as_it_will_be(
             raise KeyboardInterrupt
         write_whole(path, content)
 
-    monkeypatch.setattr(annotations, "write_whole", killed)
+    monkeypatch.setattr(corpora, "write_whole", killed)
     with pytest.raises(KeyboardInterrupt):
         write_corpus(tmp_path, after)
     found = {a.article.id: a.sentences for a in read_corpus(tmp_path, scheme)}

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-import labels.archive
-from labels.archive import plan, read_shard
+from labels.articles import archive
+from labels.articles.archive import plan, read_shard
 from models import Tagger
-from models.archive import main
-from scripts.bench_archive import _differences
+from models.__main__ import main
+from scripts.bench.archive import _differences
 from tests.conftest import ROOT, Run
 
 TEXTS = ["The bridge closed on Monday.\nRepairs take a week.", "“We saw it coming,” the mayor said."]
@@ -31,7 +31,7 @@ def write_jsonl(path: Path, count: int) -> Path:
 
 
 def tag(source: Path, out: Path, model: Path, *more: str) -> int:
-    return main([str(source), str(out), "--model", str(model), *more])
+    return main(["tag-archive", str(source), str(out), "--model", str(model), *more])
 
 
 def sentences(out: Path) -> list[dict[str, object]]:
@@ -43,7 +43,7 @@ def errors(out: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in (out / "errors.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_jsonl_parquet_and_pages_say_the_same(tmp_path: Path, artefact: Path):
+def test_jsonl_parquet_and_pages_say_the_same(tmp_path: Path, artifact: Path):
     lines = write_jsonl(tmp_path / "articles.jsonl", 7)
     rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "articles.parquet", row_group_size=3)
@@ -54,18 +54,18 @@ def test_jsonl_parquet_and_pages_say_the_same(tmp_path: Path, artefact: Path):
     found = {}
     for source in (lines, tmp_path / "articles.parquet", pages):
         out = tmp_path / f"out-{source.suffix}"
-        assert tag(source, out, artefact, "--part", "2") == 0
+        assert tag(source, out, artifact, "--part", "2") == 0
         found[source.suffix] = [(Path(str(r["article"])).stem, r["text"], r["label"], r["probability"]) for r in sentences(out)]
         assert errors(out) == []
     assert found[".jsonl"] == found[".parquet"] == found[""]
     assert len({name for name, *_ in found[""]}) == 7
 
 
-def test_bad_articles_are_named_and_stop_nothing(tmp_path: Path, artefact: Path):
+def test_bad_articles_are_named_and_stop_nothing(tmp_path: Path, artifact: Path):
     source = write_jsonl(tmp_path / "articles.jsonl", 2)
     bad = [b'{"id": "none"}', b"{broken", b'{"text": "Share this"}', b'{"text": "\xff"}', b'{"text": 7}', b"[]"]
     source.write_bytes(source.read_bytes() + b"\n\n" + b"\n".join(bad) + b"\n" + json.dumps({"text": TEXTS[0]}).encode())
-    assert tag(source, tmp_path / "out", artefact, "--part", "3") == 0
+    assert tag(source, tmp_path / "out", artifact, "--part", "3") == 0
     assert {row["article"] for row in sentences(tmp_path / "out")} == {"a0", "a1", f"{source}:11"}
     assert [row["place"] for row in errors(tmp_path / "out")] == [f"{source}:{number}" for number in range(5, 11)]
     assert "not UTF-8" in errors(tmp_path / "out")[3]["error"]
@@ -73,7 +73,7 @@ def test_bad_articles_are_named_and_stop_nothing(tmp_path: Path, artefact: Path)
 
 def test_a_shard_begins_at_its_own_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     source = write_jsonl(tmp_path / "articles.jsonl", 40)
-    monkeypatch.setattr(labels.archive, "SHARD_BYTES", 300)
+    monkeypatch.setattr(archive, "SHARD_BYTES", 300)
     shards = list(plan(source))
     assert len(shards) > 5
     entries = [entry for shard in shards for entry in read_shard(shard)]
@@ -82,13 +82,13 @@ def test_a_shard_begins_at_its_own_line(tmp_path: Path, monkeypatch: pytest.Monk
     assert sum(entry.size for entry in entries) == source.stat().st_size
 
 
-def test_what_was_killed_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path, artefact: Path):
+def test_what_was_killed_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path, artifact: Path):
     source = write_jsonl(tmp_path / "articles.jsonl", 400)
     with source.open("a", encoding="utf-8") as file:
         file.write("{broken\n")
-    assert tag(source, tmp_path / "whole", artefact, "--part", "5") == 0
+    assert tag(source, tmp_path / "whole", artifact, "--part", "5") == 0
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "models", "tag-archive", str(source), str(out), "--model", str(artefact), "--part", "5"]
+    command = [sys.executable, "-m", "models", "tag-archive", str(source), str(out), "--model", str(artifact), "--part", "5"]
     done = 0
     for stop in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
@@ -101,25 +101,25 @@ def test_what_was_killed_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: P
         done = len(list(out.glob("sentences/*.parquet")))
         assert done < 80
     kept = {path: path.stat().st_mtime_ns for path in out.glob("sentences/*.parquet")}
-    assert tag(source, out, artefact, "--part", "5") == 0
+    assert tag(source, out, artifact, "--part", "5") == 0
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
     assert sentences(out) == sentences(tmp_path / "whole")
     assert errors(out) == errors(tmp_path / "whole") != []
 
 
-def test_another_work_is_not_mixed_in(tmp_path: Path, artefact: Path, capsys: pytest.CaptureFixture[str]):
+def test_another_work_is_not_mixed_in(tmp_path: Path, artifact: Path, capsys: pytest.CaptureFixture[str]):
     source = write_jsonl(tmp_path / "articles.jsonl", 3)
-    assert tag(source, tmp_path / "out", artefact) == 0
-    assert tag(source, tmp_path / "out", artefact, "--part", "2") == 2
+    assert tag(source, tmp_path / "out", artifact) == 0
+    assert tag(source, tmp_path / "out", artifact, "--part", "2") == 2
     assert "begun with another part (200, now 2); name another folder" in capsys.readouterr().err
     with source.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"text": TEXTS[0]}) + "\n")
-    assert tag(source, tmp_path / "out", artefact) == 2
+    assert tag(source, tmp_path / "out", artifact) == 2
     assert "another state of the input" in capsys.readouterr().err
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")
-    assert tag(source, tmp_path / "full", artefact) == 2
-    assert tag(tmp_path / "nowhere", tmp_path / "new", artefact) == 2
+    assert tag(source, tmp_path / "full", artifact) == 2
+    assert tag(tmp_path / "nowhere", tmp_path / "new", artifact) == 2
     assert not (tmp_path / "new").exists()
 
 
@@ -143,7 +143,7 @@ def test_outlets_are_compared_by_their_articles(tmp_path: Path, run: Run):
     assert "has labels weather" in run("scripts.outlets", str(tmp_path / "other.parquet")).stderr
 
 
-def test_one_broken_file_or_row_stops_no_other(tmp_path: Path, artefact: Path):
+def test_one_broken_file_or_row_stops_no_other(tmp_path: Path, artifact: Path):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.parquet").write_bytes(b"PAR1 no")
@@ -153,7 +153,7 @@ def test_one_broken_file_or_row_stops_no_other(tmp_path: Path, artefact: Path):
     parquet.write_table(pa.table({"text": odd}), folder / "c.parquet")
     (folder / "d.txt").symlink_to(folder / "nowhere")
     write_jsonl(folder / "e.jsonl", 3)
-    assert tag(folder, tmp_path / "out", artefact) == 0
+    assert tag(folder, tmp_path / "out", artifact) == 0
     places = [Path(row["place"]).name for row in errors(tmp_path / "out")]
     assert [place.partition(",")[0] for place in places] == ["a.parquet", "b.parquet", "c.parquet", "d.txt"]
     assert {Path(str(row["place"])).name for row in sentences(tmp_path / "out")} == {
@@ -161,7 +161,7 @@ def test_one_broken_file_or_row_stops_no_other(tmp_path: Path, artefact: Path):
     }  # fmt: skip
 
 
-def test_an_article_that_cannot_be_tagged_stops_no_other(tmp_path: Path, artefact: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_article_that_cannot_be_tagged_stops_no_other(tmp_path: Path, artifact: Path, monkeypatch: pytest.MonkeyPatch):
     plain = Tagger.tag_split
 
     def faulty(self: Tagger, articles: Any, progress: Any = None) -> Any:
@@ -171,21 +171,21 @@ def test_an_article_that_cannot_be_tagged_stops_no_other(tmp_path: Path, artefac
 
     monkeypatch.setattr(Tagger, "tag_split", faulty)
     source = write_jsonl(tmp_path / "articles.jsonl", 5)
-    assert tag(source, tmp_path / "out", artefact) == 0
+    assert tag(source, tmp_path / "out", artifact) == 0
     assert [row["error"] for row in errors(tmp_path / "out")] == [f"{source}:3: RuntimeError: day 2"]
     assert {row["article"] for row in sentences(tmp_path / "out")} == {"a0", "a1", "a3", "a4"}
 
 
-def test_a_line_without_end_is_one_error(tmp_path: Path, artefact: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(labels.archive, "MAX_LINE", 1000)
+def test_a_line_without_end_is_one_error(tmp_path: Path, artifact: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(archive, "MAX_LINE", 1000)
     source = write_jsonl(tmp_path / "articles.jsonl", 2)
     source.write_bytes(json.dumps({"text": TEXTS[0] * 100}).encode() + b"\n" + source.read_bytes())
-    assert tag(source, tmp_path / "out", artefact) == 0
+    assert tag(source, tmp_path / "out", artifact) == 0
     assert [row["place"] for row in errors(tmp_path / "out")] == [f"{source}:1"]
     assert {row["place"] for row in sentences(tmp_path / "out")} == {f"{source}:2", f"{source}:3"}
 
 
-def test_where_there_is_nothing_to_tag_nothing_is_written(tmp_path: Path, artefact: Path, capsys: pytest.CaptureFixture[str]):
+def test_where_there_is_nothing_to_tag_nothing_is_written(tmp_path: Path, artifact: Path, capsys: pytest.CaptureFixture[str]):
     source = write_jsonl(tmp_path / "articles.jsonl", 1)
     (tmp_path / "empty").mkdir()
     (tmp_path / "x.csv").write_text("text\nA bridge.")
@@ -194,22 +194,22 @@ def test_where_there_is_nothing_to_tag_nothing_is_written(tmp_path: Path, artefa
         (tmp_path / "empty", tmp_path / "out", "no article in this folder"),
         (tmp_path / "x.csv", tmp_path / "out", "is none of"),
     ):
-        assert tag(given, out, artefact) == 2
+        assert tag(given, out, artifact) == 2
         assert said in capsys.readouterr().err
         assert not out.exists()
     assert source.exists()
 
 
-def test_two_runs_do_not_write_to_one_place(tmp_path: Path, artefact: Path, capsys: pytest.CaptureFixture[str]):
+def test_two_runs_do_not_write_to_one_place(tmp_path: Path, artifact: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     out.mkdir()
     with (out / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert tag(write_jsonl(tmp_path / "articles.jsonl", 1), out, artefact) == 2
+        assert tag(write_jsonl(tmp_path / "articles.jsonl", 1), out, artifact) == 2
     assert "another run writes there" in capsys.readouterr().err
 
 
-def test_a_ray_cluster_tags_the_same_though_a_node_is_killed(tmp_path: Path, artefact: Path):
+def test_a_ray_cluster_tags_the_same_though_a_node_is_killed(tmp_path: Path, artifact: Path):
     """Two nodes of one core; one is killed with work in its hands."""
     from ray.cluster_utils import Cluster
 
@@ -217,12 +217,12 @@ def test_a_ray_cluster_tags_the_same_though_a_node_is_killed(tmp_path: Path, art
     source.mkdir()
     for number in range(6):
         write_jsonl(source / f"{number}.jsonl", 60)
-    assert tag(source, plain, artefact, "--part", "10") == 0
+    assert tag(source, plain, artifact, "--part", "10") == 0
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
     try:
         second = cluster.add_node(num_cpus=1, object_store_memory=10**8)
         cluster.wait_for_nodes()
-        command = [sys.executable, "-m", "models", "tag-archive", str(source), str(out), "--model", str(artefact)]
+        command = [sys.executable, "-m", "models", "tag-archive", str(source), str(out), "--model", str(artifact)]
         run = subprocess.Popen(
             [*command, "--part", "10", "--engine", "ray"],
             env={**os.environ, "RAY_ADDRESS": cluster.address},

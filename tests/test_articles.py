@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from labels.articles import Article, read_articles, read_split
+from labels.articles.article import Article
+from labels.articles.sources import read_articles, read_split
+from labels.articles.splitting import split
 from labels.errors import ArticleError
-from labels.splitting import split
 from tests.conftest import ROOT, SHARED_ARTICLES
 
 SAMPLES = ROOT / "labels/samples"
@@ -69,7 +70,7 @@ def test_a_url_is_fetched_only_when_given():
         address = f"http://127.0.0.1:{server.server_port}"
         (article,) = read_articles([f"{address}/the-switchyard.html"])
         assert article.outlet == "The Switchyard"
-        with pytest.raises(ArticleError, match=r"missing\.html: cannot be fetched: File not found"):
+        with pytest.raises(ArticleError, match=r"missing\.html: cannot be fetched: answers 404"):
             read_articles([f"{address}/missing.html"])
         server.shutdown()
 

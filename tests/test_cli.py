@@ -3,8 +3,8 @@
 import csv
 import io
 import json
-import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from labels.articles import read_articles
+from labels.articles.sources import read_articles
 from labels.scheme import LabelScheme
 from models.__main__ import main
 from tests.conftest import ROOT, Run
@@ -22,8 +22,8 @@ FIELDS = ["article", "index", "start", "end", "text", "label", "probability", "p
 
 
 @pytest.fixture(scope="module")
-def jsonl(run: Run, artefact: Path) -> list[dict[str, Any]]:
-    done = run("models", str(SAMPLES), "--model", str(artefact), "--format", "jsonl")
+def jsonl(run: Run, artifact: Path) -> list[dict[str, Any]]:
+    done = run("models", str(SAMPLES), "--model", str(artifact), "--format", "jsonl")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -37,10 +37,10 @@ def test_jsonl_has_one_object_a_sentence(jsonl: list[dict[str, Any]]):
 
 
 def test_every_format_says_the_same(
-    artefact: Path, jsonl: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifact: Path, jsonl: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("json", "csv", "parquet", "html"):
-        given = [str(SAMPLES), "--model", str(artefact), "-o", str(tmp_path / f"out.{name}")]
+        given = [str(SAMPLES), "--model", str(artifact), "-o", str(tmp_path / f"out.{name}")]
         monkeypatch.setattr("sys.argv", ["models", *given])
         assert main() == 0
     labels = [row["label"] for row in jsonl]
@@ -54,8 +54,8 @@ def test_every_format_says_the_same(
     assert table["start"].to_pylist() == [row["start"] for row in jsonl]
 
 
-def test_the_terminal_view_shows_every_sentence(run: Run, artefact: Path, jsonl: list[dict[str, Any]], scheme: LabelScheme):
-    done = run("models", str(SAMPLES / "daily-trumpeter.txt"), "--model", str(artefact))
+def test_the_terminal_view_shows_every_sentence(run: Run, artifact: Path, jsonl: list[dict[str, Any]], scheme: LabelScheme):
+    done = run("models", str(SAMPLES / "daily-trumpeter.txt"), "--model", str(artifact))
     assert done.returncode == 0, done.stderr
     assert "\x1b[" not in done.stdout  # no colour codes where it is no terminal
     words = " ".join(done.stdout.split())
@@ -64,16 +64,16 @@ def test_the_terminal_view_shows_every_sentence(run: Run, artefact: Path, jsonl:
     assert ("the model abstains" in words) == any(row["abstained"] for row in rows)
 
 
-def test_standard_input_is_read(run: Run, artefact: Path):
+def test_standard_input_is_read(run: Run, artifact: Path):
     text = "Bridge to close\n\n“Enough!” Ms. Haddad said.".encode()
-    done = run("models", "-", "--model", str(artefact), "--format", "jsonl", stdin=text)
+    done = run("models", "-", "--model", str(artifact), "--format", "jsonl", stdin=text)
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["Bridge to close", "“Enough!” Ms. Haddad said."]
 
 
-def test_given_sentences_keep_their_order(run: Run, artefact: Path):
+def test_given_sentences_keep_their_order(run: Run, artifact: Path):
     rows = [{"id": f"a{n}", "title": "T", "sentences": [f"Sentence {i} of {n}. And more" for i in range(n)]} for n in (3, 1, 2)]
     stdin = "\n".join(map(json.dumps, rows)).encode()
-    done = run("models", "-", "--sentences", "--model", str(artefact), "--format", "jsonl", stdin=stdin)
+    done = run("models", "-", "--sentences", "--model", str(artifact), "--format", "jsonl", stdin=stdin)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["article"], row["index"], row["text"]) for row in found] == [
         (row["id"], i, text) for row in rows for i, text in enumerate(row["sentences"])
@@ -91,8 +91,8 @@ def test_help_is_quick_and_imports_no_torch(run: Run):
         assert done.returncode == 0
         assert "python -m " + package in done.stdout
         assert min(seconds) < 1
-    script = "import sys, models, train, models.__main__, train.__main__; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([shutil.which("python") or "python", "-c", script], cwd=ROOT, check=False).returncode == 0
+    script = "import sys, models, train, newsvoice, train.__main__, train.retrain; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 BAD = {
@@ -123,20 +123,20 @@ def test_bad_standard_input_is_refused(run: Run):
 
 
 @pytest.mark.parametrize("target", ["/dev/full", "/sys/kernel/out.html"])
-def test_what_cannot_be_written_is_told_and_leaves_nothing(run: Run, artefact: Path, target: str):
+def test_what_cannot_be_written_is_told_and_leaves_nothing(run: Run, artifact: Path, target: str):
     if not Path(target).parent.is_dir() or (target == "/dev/full" and not Path(target).exists()):
         pytest.skip(f"no such place on this system: {target}")
-    done = run("models", str(SAMPLES), "--model", str(artefact), "--format", "html", "-o", target)
+    done = run("models", str(SAMPLES), "--model", str(artifact), "--format", "html", "-o", target)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "cannot be written" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_refused_write_leaves_the_old_file(run: Run, artefact: Path, tmp_path: Path):
+def test_a_refused_write_leaves_the_old_file(run: Run, artifact: Path, tmp_path: Path):
     (tmp_path / "out.html").write_text("old")
     (tmp_path / "a.txt").write_text("***")
-    done = run("models", str(tmp_path / "a.txt"), "--model", str(artefact), "-o", str(tmp_path / "out.html"))
+    done = run("models", str(tmp_path / "a.txt"), "--model", str(artifact), "-o", str(tmp_path / "out.html"))
     assert done.returncode == 2
     assert (tmp_path / "out.html").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "out.html"]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import yaml
 
-from labels.annotations import AnnotatedArticle, adjudicate, read_corpus
+from labels.annotations.corpus import AnnotatedArticle, adjudicate, read_corpus
+from labels.annotations.standoff import STANDOFF, attach, read_all_labels, read_labels, read_texts
 from labels.scheme import LabelScheme
-from labels.standoff import STANDOFF, attach, read_all_labels, read_labels, read_texts
 from tests.conftest import ROOT, SHARED_CORPORA, Run
 
 CASES = ROOT / "labels/corpus/cases.yaml"
@@ -101,7 +101,7 @@ def test_every_real_label_finds_its_sentence_and_no_sentence_is_in_two_splits(
 
 
 def near_duplicates(articles: list[AnnotatedArticle], by: str) -> list[tuple[str, str]]:
-    """Return pairs of like sentences of five words or more whose articles differ in `by`; furniture repeats by nature."""
+    """Return pairs of like sentences of five words or more whose articles differ in `by`; boilerplate repeats by nature."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     sentences = [

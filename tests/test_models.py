@@ -153,11 +153,11 @@ def test_calibration_error_of_known_cases():
     assert calibration_error(np.array([[1.0, 0.0]] * 4), np.array([0, 0, 1, 1])) == pytest.approx(0.5)
 
 
-def test_legacy_names_are_saved_as_todays(artefact: Path):
+def test_legacy_names_are_saved_as_todays(artifact: Path):
     """The tiny encoder's file says LayerNorm.gamma; a checkpoint saved so would lose its norms when it is resumed."""
     from safetensors import safe_open
 
-    with safe_open(artefact / "model.safetensors", "pt") as file:
+    with safe_open(artifact / "model.safetensors", "pt") as file:
         names = set(file.keys())
     assert "bert.embeddings.LayerNorm.weight" in names
     assert not any(name.endswith(("gamma", "beta")) for name in names)

@@ -10,20 +10,21 @@ from typing import Any
 
 import pytest
 
-from labels.articles import Article, read_articles
+from labels.articles.article import Article
+from labels.articles.sources import read_articles
 from models import TaggedArticle, Tagger
-from models.page import form_page, to_html
+from models.formats.page import form_page, to_html
 from tests.conftest import CHROMIUM, HEADLESS, ROOT
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page is not opened in a browser")
 
 
 @pytest.fixture(scope="module")
-def tagged(artefact: Path) -> list[TaggedArticle]:
+def tagged(artifact: Path) -> list[TaggedArticle]:
     hostile = Article(
         "x", 'Bridge <script>alert(1)</script> closed\nThe "mayor" said: <img src=x onerror=alert(2)> & left.', "<b>T</b>"
     )
-    return Tagger.load(artefact).tag_all([*read_articles([str(ROOT / "labels/samples")]), hostile])
+    return Tagger.load(artifact).tag_all([*read_articles([str(ROOT / "labels/samples")]), hostile])
 
 
 @pytest.fixture(scope="module")

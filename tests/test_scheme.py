@@ -10,7 +10,7 @@ def test_the_shipped_scheme_has_the_five_labels_in_order():
     scheme = load_scheme()
     assert scheme.names == ("fact", "quoted_claim", "condition", "editorial_framing", "skip")
     assert scheme.article_labels == scheme.names[:4]
-    assert scheme.furniture_label == "skip"
+    assert scheme.boilerplate_label == "skip"
     assert {scheme.id2label[number] for number in scheme.label2id.values()} == set(scheme.names)
 
 
@@ -19,7 +19,7 @@ def test_a_scheme_needs_no_more_than_names(tmp_path: Path):
     path.write_text("labels: [{name: obj}, {name: subj}]")
     scheme = load_scheme(path)
     assert scheme.names == ("obj", "subj")
-    assert scheme.furniture_label is None
+    assert scheme.boilerplate_label is None
     assert scheme.label("subj").title == "Subj"
 
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from labels.annotations import AnnotatedArticle, read_corpus
+from labels.annotations.corpus import AnnotatedArticle, read_corpus
+from labels.annotations.standoff import sentence_hash
 from labels.scheme import LabelScheme
-from labels.standoff import sentence_hash
 from models import Tagger
-from scripts import compare_peers, external, simulate_next_batch, tables
-from scripts.learning_curve import _part
-from scripts.next_batch import choose
+from scripts import tables
+from scripts.bench import external, next_batch, peers
 from tests.conftest import ROOT, Run
+from train.active import choose
 from train.config import load_config
 from train.data import load_splits
+from train.learning_curve import _part
 
 
 def test_label_errors_are_listed_worst_first(run: Run, tiny_config: Path, small_corpus: Path, scheme: LabelScheme):
@@ -57,33 +58,33 @@ def test_smaller_parts_of_the_training_events_lie_in_larger_ones(small_corpus: P
 def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Results of the scripts go to a folder of their own."""
     monkeypatch.setattr(tables, "MEASURED", tmp_path)
-    monkeypatch.setattr(compare_peers, "PATH", tmp_path / "peers.json")
+    monkeypatch.setattr(peers, "PATH", tmp_path / "peers.json")
     monkeypatch.setattr(external, "PATH", tmp_path / "external.json")
     return tmp_path
 
 
 def test_peers_are_scored_on_the_sentences_and_by_the_rules_of_the_model(
-    artefact: Path, tiny_config: Path, measured: Path, capsys: pytest.CaptureFixture[str]
+    artifact: Path, tiny_config: Path, measured: Path, capsys: pytest.CaptureFixture[str]
 ):
     config = load_config(tiny_config)
-    assert compare_peers._run(config, ["ours", "frozen"]) == 0
-    assert compare_peers._run(config, ["tfidf", "quote_rules"]) == 0
+    assert peers.compare_peers(config, ["ours", "frozen"]) == 0
+    assert peers.compare_peers(config, ["tfidf", "quote_rules"]) == 0
     rows = json.loads((measured / "peers.json").read_text(encoding="utf-8"))["rows"]
     assert list(rows) == ["ours", "frozen", "tfidf", "quote_rules"]
-    test = json.loads((artefact / "metrics.json").read_text(encoding="utf-8"))["test"]
+    test = json.loads((artifact / "metrics.json").read_text(encoding="utf-8"))["test"]
     assert rows["ours"]["macro_f1"] == pytest.approx(test["macro_f1"], abs=1e-6)
     assert {row["n"] for row in rows.values()} == {test["n"]}
     assert rows["tfidf"]["macro_f1"] > test["baselines"]["majority"]["macro_f1"]
     assert list(rows["quote_rules"]["per_label"]) == ["quoted_claim"]
     assert "the same encoder, frozen" in capsys.readouterr().out
     other = config.model_copy(update={"seed": 99})
-    assert compare_peers._run(other, ["quote_rules"]) == 0
+    assert peers.compare_peers(other, ["quote_rules"]) == 0
     assert list(json.loads((measured / "peers.json").read_text(encoding="utf-8"))["rows"]) == ["quote_rules"]
 
 
 @pytest.mark.skipif(find_spec("fasttext") is not None, reason="fastText is installed here")
 def test_a_peer_that_is_not_installed_is_left_out(tiny_config: Path, measured: Path, capsys: pytest.CaptureFixture[str]):
-    assert compare_peers._run(load_config(tiny_config), ["fasttext"]) == 0
+    assert peers.compare_peers(load_config(tiny_config), ["fasttext"]) == 0
     assert "fasttext left out: No module named 'fasttext'" in capsys.readouterr().err
     assert json.loads((measured / "peers.json").read_text(encoding="utf-8"))["rows"] == {}
 
@@ -100,16 +101,16 @@ def run_external(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def test_attribution_of_others_is_scored_article_by_article(
-    artefact: Path, corpus: list[AnnotatedArticle], measured: Path, monkeypatch: pytest.MonkeyPatch
+    artifact: Path, corpus: list[AnnotatedArticle], measured: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def said(label: str) -> bool:
         return label in ("quoted_claim", "condition")
 
     articles = corpus[-6:]
     path = external_rows(articles, measured / "p.jsonl", lambda a, s: {"source_label": {"content": float(said(s.label))}})
-    assert run_external(monkeypatch, "--corpus", "polnear", "--from", str(path), "--model", str(artefact)) == 0
+    assert run_external(monkeypatch, "--corpus", "polnear", "--from", str(path), "--model", str(artifact)) == 0
     found = json.loads((measured / "external.json").read_text(encoding="utf-8"))["polnear"]
-    tagger = Tagger.load(artefact)
+    tagger = Tagger.load(artifact)
     predicted = np.concatenate(tagger.probabilities([[s.sentence.text for s in a.sentences] for a in articles])).argmax(1)
     gold = [said(str(s.label)) for a in articles for s in a.sentences]
     assert found["f1"] == pytest.approx(f1_score(gold, [said(tagger.scheme.names[i]) for i in predicted]))
@@ -117,14 +118,14 @@ def test_attribution_of_others_is_scored_article_by_article(
 
 
 def test_subjectivity_is_trained_with_its_own_two_labels(
-    artefact: Path, tiny_config: Path, corpus: list[AnnotatedArticle], measured: Path, monkeypatch: pytest.MonkeyPatch
+    artifact: Path, tiny_config: Path, corpus: list[AnnotatedArticle], measured: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def mark(article: AnnotatedArticle, sentence: Any) -> dict[str, str]:
         half = "ct_train" if corpus.index(article) < 12 else "ct_dev_test"
         return {"doc": half, "source_label": "SUBJ" if sentence.label == "editorial_framing" else "OBJ"}
 
     path = external_rows(corpus[:18], measured / "c.jsonl", mark)
-    files = ["--from", str(path), "--model", str(artefact), "--config", str(tiny_config)]
+    files = ["--from", str(path), "--model", str(artifact), "--config", str(tiny_config)]
     assert run_external(monkeypatch, "--corpus", "checkthat", *files, "training.num_train_epochs=1") == 0
     found = json.loads((measured / "external.json").read_text(encoding="utf-8"))["checkthat"]
     assert found["n"] == sum(len(a.sentences) for a in corpus[12:18])
@@ -155,7 +156,7 @@ def test_subjectivity_is_trained_with_its_own_two_labels(
 def test_a_file_of_another_corpus_is_refused(run: Run, tmp_path: Path, corpus_name: str, row: dict[str, Any], message: str):
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    done = run("scripts.external", "--corpus", corpus_name, "--from", str(path), cwd=ROOT)
+    done = run("scripts.bench.external", "--corpus", corpus_name, "--from", str(path), cwd=ROOT)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -181,9 +182,9 @@ def test_a_batch_is_chosen_by_article_without_twins():
 def test_the_simulated_annotator_labels_in_both_orders(
     measured: Path, small_corpus: Path, tiny_config: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(simulate_next_batch, "MEASURED", measured)
-    monkeypatch.setattr(simulate_next_batch, "PICTURE", measured / "curve.png")
-    assert simulate_next_batch._run(load_config(tiny_config), seeds=2, per_article=10) == 0
+    monkeypatch.setattr(next_batch, "MEASURED", measured)
+    monkeypatch.setattr(next_batch, "PICTURE", measured / "curve.png")
+    assert next_batch.simulate(load_config(tiny_config), seeds=2, per_article=10) == 0
     found = json.loads((measured / "next_batch.json").read_text(encoding="utf-8"))
     for name in ("random", "next_batch"):
         for curve, needed in zip(found["curves"][name], found["needed"][name], strict=True):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labels.annotations import AnnotatedArticle
-from labels.articles import Article
-from labels.splitting import split
+from labels.annotations.corpus import AnnotatedArticle
+from labels.articles.article import Article
+from labels.articles.splitting import split
 
 HOSTILE = st.text(
     alphabet=st.one_of(
@@ -89,12 +89,12 @@ def test_the_corpus_is_cut_as_its_annotators_cut_it(corpus: list[AnnotatedArticl
     """Sentence ends of article text, found against annotated; a floor, not a goal."""
     found = annotated = both = 0
     for article in corpus:
-        furniture = [s.sentence for s in article.sentences if s.label == "skip"]
+        boilerplate = [s.sentence for s in article.sentences if s.label == "skip"]
         gold = {s.sentence.end for s in article.sentences if s.label != "skip"}
         ends = {
             sentence.end
             for sentence in split(article.article)
-            if not any(line.start <= sentence.start < line.end for line in furniture)
+            if not any(line.start <= sentence.start < line.end for line in boilerplate)
         }
         found, annotated, both = found + len(ends), annotated + len(gold), both + len(ends & gold)
     assert both / annotated > 0.99

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,19 +16,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labels.annotations import AnnotatedArticle, read_corpus
-from labels.articles import Article, read_articles
+from labels.annotations.corpus import AnnotatedArticle, read_corpus
+from labels.articles.article import Article
+from labels.articles.sources import read_articles
+from labels.articles.splitting import split
 from labels.errors import StudioError
 from labels.scheme import LabelScheme
-from labels.splitting import split
-from labels.studio import KEY, URL, Studio, pull_corpus
-from labels.tasks import sentence_result, sentence_tasks, sentence_view
+from labels.studio import local_server
+from labels.studio.pull import pull_corpus
+from labels.studio.server import KEY, URL, Studio
+from labels.studio.tasks import sentence_result, sentence_tasks
+from labels.studio.views import sentence_view
 from models import Tagger
-from models.artefact import model_version
-from scripts import studio_server
-from scripts.next_batch import margin
+from models.artifact import model_version
+from models.serve.command import CREDENTIALS
 from tests.conftest import CHROMIUM, ROOT, Run, free_port
 from tests.studio_page import labelling_page
+from train.active import margin
 
 SAMPLES = ["labels/samples/passline-news-agency.txt", "labels/samples/daily-trumpeter.txt"]
 Server = dict[str, str]
@@ -36,16 +41,16 @@ Server = dict[str, str]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with an empty database, migrated once and kept beside its environment."""
-    prepared, data = studio_server.CACHE / "prepared", tmp_path_factory.mktemp("studio") / "data"
+    prepared, data = local_server.CACHE / "prepared", tmp_path_factory.mktemp("studio") / "data"
     if not prepared.is_dir():
-        studio_server.start(data, free_port())
-        studio_server.stop(data)
+        local_server.start(data, free_port())
+        local_server.stop(data)
         shutil.copytree(data, prepared.with_suffix(".new"), dirs_exist_ok=True)
         prepared.with_suffix(".new").rename(prepared)
     else:
         shutil.copytree(prepared, data)
-    yield studio_server.start(data, free_port()) | {"data": str(data)}
-    studio_server.stop(data)
+    yield local_server.start(data, free_port()) | {"data": str(data)}
+    local_server.stop(data)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +60,13 @@ def studio(server: Server) -> Studio:
 
 @pytest.fixture
 def cli(server: Server, run: Run) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m scripts.NAME` against the server."""
-    return lambda name, *given: run(f"scripts.{name}", *map(str, given), env=os.environ | server)
+    """Run `newsvoice studio ...`, or `python -m scripts.NAME`, against the server."""
+
+    def go(name: str, *words: object) -> subprocess.CompletedProcess[str]:
+        module = ["newsvoice", "studio"] if name == "studio" else [f"scripts.{name}"]
+        return run(*module, *map(str, words), env=os.environ | server)
+
+    return go
 
 
 @pytest.fixture
@@ -331,7 +341,7 @@ def test_a_server_killed_while_pushing_and_pulling_loses_nothing(
     _, said = pushing.communicate(timeout=60)
     assert pushing.returncode == 2
     assert "no Label Studio answers there" in said
-    studio_server.start(data, port)
+    local_server.start(data, port)
     started = time.monotonic()
     assert cli("studio", "push", "Killed", many).returncode == 0
     record_property("push_seconds", round(time.monotonic() - started, 1))
@@ -356,13 +366,13 @@ def test_a_server_killed_while_pushing_and_pulling_loses_nothing(
     assert pulling.returncode == 2
     assert "run the same command again" in said
     assert read_corpus(folder, scheme) == before
-    studio_server.start(data, port)
+    local_server.start(data, port)
     assert cli("studio", "pull", "Killed", "--corpus", folder).returncode == 0
     assert len(votes(read_corpus(folder, scheme))) == 2
 
 
 def _started(server: Server, *arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "scripts.studio", *arguments]
+    command = [sys.executable, "-m", "newsvoice", "studio", *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | server, stderr=subprocess.PIPE, text=True)
 
 
@@ -382,15 +392,15 @@ def _kill(data: Path) -> None:
     os.killpg(int((data / "server.pid").read_text()), signal.SIGKILL)
 
 
-def test_the_next_batch_is_what_the_model_is_least_sure_of(studio: Studio, cli: Any, scheme: LabelScheme, artefact: Path):
+def test_the_next_batch_is_what_the_model_is_least_sure_of(studio: Studio, cli: Any, scheme: LabelScheme, artifact: Path):
     number = studio.create("Next", sentence_view(scheme), "", 1)
-    given = ["next_batch", "Next", "labels/samples", "--model", artefact, "--size", "12", "--per-article", "4"]
+    given = ["next_batch", "Next", "labels/samples", "--model", artifact, "--size", "12", "--per-article", "4"]
     assert cli(*given).stdout.startswith("12 tasks added")
     chosen: dict[str, list[int]] = {}
     for task in studio.tasks(number, "all"):
         chosen.setdefault(task["data"]["article"], []).append(task["data"]["index"])
-        assert task["predictions"][0]["model_version"] == model_version(artefact)
-    tagger = Tagger.load(artefact)
+        assert task["predictions"][0]["model_version"] == model_version(artifact)
+    tagger = Tagger.load(artifact)
     for article in read_articles(["labels/samples"]):
         if places := chosen.get(article.id):
             margins = margin(tagger.probabilities([[s.text for s in split(article)]])[0])
@@ -433,7 +443,7 @@ def test_the_model_served_to_label_studio_suggests_trains_and_is_replaced(
     command = [
         sys.executable,
         "-m",
-        "models",
+        "newsvoice",
         "serve",
         "--label-studio",
         "--model",
@@ -443,7 +453,8 @@ def test_the_model_served_to_label_studio_suggests_trains_and_is_replaced(
     ]
     command += ["--config", str(tiny_config), "--corpus", str(tmp_path / "pulled"), "--train-after", "5"]
     with log.open("w") as file:
-        backend = subprocess.Popen(command, cwd=ROOT, stderr=file, env=_without_server())
+        named = {URL: server[URL], KEY: server[KEY], CREDENTIALS: "studio:secret"}
+        backend = subprocess.Popen(command, cwd=ROOT, stderr=file, env=os.environ | named)
     try:
         _scenario(studio, server, scheme, f"http://127.0.0.1:{port}", folder / "served")
     finally:
@@ -454,16 +465,13 @@ def test_the_model_served_to_label_studio_suggests_trains_and_is_replaced(
     assert server[KEY] not in said
 
 
-def _without_server() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if key not in (URL, KEY)}
-
-
 def _scenario(studio: Studio, server: Server, scheme: LabelScheme, url: str, folder: Path) -> None:
     _until(lambda: _health(url).get("status") == "UP")
     old = _health(url)["model_version"]
     number = studio.create("Backend", sentence_view(scheme), "", 1)
     studio.push(number, tasks_of(read_articles(SAMPLES[:1])))
-    registered = studio.client.ml.create(project=number, url=url, title="newsvoice")
+    password = {"auth_method": "BASIC_AUTH", "basic_auth_user": "studio", "basic_auth_pass": "secret"}
+    registered = studio.client.ml.create(project=number, url=url, title="newsvoice", **password)
     first, *others = numbers(studio, number)
     if CHROMIUM:
         with labelling_page(server, number) as page:
@@ -490,7 +498,10 @@ def _health(url: str) -> dict[str, str]:
     import urllib.request
 
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=10) as response:
+        request = urllib.request.Request(
+            f"{url}/health", headers={"Authorization": f"Basic {b64encode(b'studio:secret').decode()}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
             found: dict[str, str] = json.loads(response.read())
             return found
     except OSError:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from transformers import pipeline
 
-from labels.articles import Article, place_sentences, read_articles
-from labels.errors import ArtefactError, ArticleError
+from labels.articles.article import Article, place_sentences
+from labels.articles.sources import read_articles
+from labels.errors import ArticleError, ArtifactError
 from labels.scheme import LabelScheme
 from models import Tagger
 from tests.conftest import ROOT, SHARED_ARTICLES
@@ -19,8 +20,8 @@ SENTENCES = [
 
 
 @pytest.fixture(scope="module")
-def tagger(artefact: Path) -> Tagger:
-    return Tagger.load(artefact)
+def tagger(artifact: Path) -> Tagger:
+    return Tagger.load(artifact)
 
 
 def test_an_article_is_tagged_sentence_by_sentence(tagger: Tagger, scheme: LabelScheme):
@@ -73,9 +74,9 @@ def test_an_article_without_a_sentence_is_refused(tagger: Tagger, text: str):
         tagger.tag(Article("a", text))
 
 
-def test_plain_pipeline_reads_the_artefact(artefact: Path, tagger: Tagger, scheme: LabelScheme):
+def test_plain_pipeline_reads_the_artifact(artifact: Path, tagger: Tagger, scheme: LabelScheme):
     """What transformers loads says the same as the Tagger: temperature is in the weights, names are ours."""
-    rows = pipeline("text-classification", model=str(artefact), top_k=None)(SENTENCES[:2])
+    rows = pipeline("text-classification", model=str(artifact), top_k=None)(SENTENCES[:2])
     for row, (_, prediction) in zip(rows, tagger.tag(Article("a", "\n".join(SENTENCES[:2]))).sentences, strict=True):
         assert {entry["label"] for entry in row} == set(scheme.names)
         for entry in row:
@@ -87,40 +88,40 @@ def test_a_very_long_article_is_tagged(tagger: Tagger):
     assert len(tagged.sentences) == 3001
 
 
-def test_a_folder_without_weights_is_refused(copied_artefact: Path):
-    (copied_artefact / "model.safetensors").unlink()
-    with pytest.raises(ArtefactError, match=r"holds no model\.safetensors"):
-        Tagger.load(copied_artefact)
+def test_a_folder_without_weights_is_refused(copied_artifact: Path):
+    (copied_artifact / "model.safetensors").unlink()
+    with pytest.raises(ArtifactError, match=r"holds no model\.safetensors"):
+        Tagger.load(copied_artifact)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path):
-    with pytest.raises(ArtefactError, match="no trained model here; train one with"):
+    with pytest.raises(ArtifactError, match="no trained model here; train one with"):
         Tagger.load(tmp_path / "nowhere")
 
 
-def test_cut_weights_are_refused(copied_artefact: Path):
-    weights = copied_artefact / "model.safetensors"
+def test_cut_weights_are_refused(copied_artifact: Path):
+    weights = copied_artifact / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100_000])
-    with pytest.raises(ArtefactError, match="cannot be loaded"):
-        Tagger.load(copied_artefact)
+    with pytest.raises(ArtifactError, match="cannot be loaded"):
+        Tagger.load(copied_artifact)
 
 
-def test_a_model_of_another_scheme_is_refused(copied_artefact: Path):
-    config = json.loads((copied_artefact / "config.json").read_text(encoding="utf-8"))
+def test_a_model_of_another_scheme_is_refused(copied_artifact: Path):
+    config = json.loads((copied_artifact / "config.json").read_text(encoding="utf-8"))
     config["id2label"] = {"0": "obj", "1": "subj"}
-    (copied_artefact / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(ArtefactError, match="trained for another scheme: its labels are obj, subj"):
-        Tagger.load(copied_artefact)
+    (copied_artifact / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="trained for another scheme: its labels are obj, subj"):
+        Tagger.load(copied_artifact)
 
 
-def test_a_foreign_model_without_scheme_is_held_against_the_shipped_one(copied_artefact: Path):
-    (copied_artefact / "scheme.yaml").unlink()
-    assert Tagger.load(copied_artefact).scheme.names[0] == "fact"
-    shutil.copyfile(ROOT / "labels/scheme.yaml", copied_artefact / "scheme.yaml")
+def test_a_foreign_model_without_scheme_is_held_against_the_shipped_one(copied_artifact: Path):
+    (copied_artifact / "scheme.yaml").unlink()
+    assert Tagger.load(copied_artifact).scheme.names[0] == "fact"
+    shutil.copyfile(ROOT / "labels/scheme.yaml", copied_artifact / "scheme.yaml")
 
 
 @pytest.mark.skipif(not SHARED_ARTICLES.is_dir(), reason="the acceptance articles are not at hand: ../shared/articles")
-def test_acceptance_articles_show_no_furniture_as_reporting(tagger: Tagger):
+def test_acceptance_articles_show_no_boilerplate_as_reporting(tagger: Tagger):
     """All five in one call; the rules alone must catch these lines, whatever the model thinks."""
     tagged = tagger.tag_all(read_articles([str(SHARED_ARTICLES)]))
     assert len(tagged) == 5

@@ -5,23 +5,15 @@ from typing import Any
 
 import pytest
 
-from labels.annotations import AnnotatedArticle, Annotation, LabeledSentence
-from labels.articles import Article, read_articles
+from labels.annotations.corpus import AnnotatedArticle, Annotation, LabeledSentence
+from labels.articles.article import Article
+from labels.articles.sources import read_articles
+from labels.articles.splitting import split
 from labels.errors import AnnotationError
 from labels.scheme import LabelScheme, load_scheme
-from labels.splitting import split
-from labels.tasks import (
-    article_result,
-    article_task,
-    article_view,
-    check_view,
-    merge_tasks,
-    read_article,
-    sentence_result,
-    sentence_tasks,
-    sentence_view,
-    suggestion,
-)
+from labels.studio.answers import merge_tasks
+from labels.studio.tasks import article_result, article_task, read_article, sentence_result, sentence_tasks, suggestion
+from labels.studio.views import article_view, check_view, sentence_view
 from tests.conftest import ROOT
 
 TEXT = "The line closed on Monday.\n“It was not safe,” the mayor said.\nThe owners want a refund first."

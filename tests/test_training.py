@@ -16,18 +16,18 @@ import pytest
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import f1_score
 
-from labels.annotations import SPLITS, AnnotatedArticle, read_corpus, write_corpus
-from labels.articles import Article
+from labels.annotations.corpus import SPLITS, AnnotatedArticle, read_corpus, write_corpus
+from labels.articles.article import Article
 from labels.errors import AnnotationError, ConfigError, OutputError, UserError
 from labels.scheme import LabelScheme
 from models import Tagger
-from models.artefact import model_version
+from models.artifact import model_version
 from tests.conftest import ROOT, Run
 from train.config import DataConfig, load_config
 from train.data import describe_split, flat, load_splits
 from train.evaluation import _by_outlet, _most_certain
 from train.metrics import METRICS, bootstrap, confusion_matrix, f1_of
-from train.trainer import train
+from train.run import train
 
 
 def scores(folder: Path) -> dict[str, Any]:
@@ -177,17 +177,17 @@ def test_certain_sentences_and_unseen_outlets_are_scored_apart(scheme: LabelSche
     assert sorted(_most_certain(probabilities, 0.6)) == [0, 2, 3]
 
 
-def test_the_artefact_is_whole(artefact: Path, tiny_config: Path, scheme: LabelScheme):
-    assert {path.name for path in artefact.iterdir()} == {
+def test_the_artifact_is_whole(artifact: Path, tiny_config: Path, scheme: LabelScheme):
+    assert {path.name for path in artifact.iterdir()} == {
         *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "scheme.yaml", "README.md"),
         *("train_config.yaml", "split.json", "training.json", "metrics.json", "predictions.jsonl"),
         *("confusion.png", "reliability.png"),
     }
     config = load_config(tiny_config)
-    assert load_config(artefact / "train_config.yaml") == config
+    assert load_config(artifact / "train_config.yaml") == config
     splits = load_splits(config.data, scheme)
-    assert (artefact / "split.json").read_text(encoding="utf-8") == describe_split(splits, config.data)
-    test, rows = scores(artefact)["test"], (artefact / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert (artifact / "split.json").read_text(encoding="utf-8") == describe_split(splits, config.data)
+    test, rows = scores(artifact)["test"], (artifact / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert test["n"] == len(rows) == sum(map(sum, test["confusion"]))
     predictions = [json.loads(row) for row in rows]
     labels = list(scheme.article_labels)
@@ -197,21 +197,21 @@ def test_the_artefact_is_whole(artefact: Path, tiny_config: Path, scheme: LabelS
     assert set(test["baselines"]) == {"tfidf_logistic_regression", "majority"}
     for values in (test, *test["baselines"].values()):
         assert values["macro_f1_interval"][0] <= values["macro_f1"] <= values["macro_f1_interval"][1]
-    card = (artefact / "README.md").read_text(encoding="utf-8")
+    card = (artifact / "README.md").read_text(encoding="utf-8")
     assert f"**{test['macro_f1']:.3f}**" in card
-    assert all((artefact / name).read_bytes().startswith(b"\x89PNG") for name in ("confusion.png", "reliability.png"))
+    assert all((artifact / name).read_bytes().startswith(b"\x89PNG") for name in ("confusion.png", "reliability.png"))
 
 
-def test_it_learns_from_sentences(artefact: Path):
+def test_it_learns_from_sentences(artifact: Path):
     """Even the smallest encoder on a tenth of the corpus must beat always saying the commonest label."""
-    test = scores(artefact)["test"]
+    test = scores(artifact)["test"]
     assert test["macro_f1"] > test["baselines"]["majority"]["macro_f1"] + 0.05
 
 
-def test_a_finished_run_is_not_repeated(artefact: Path, tiny_config: Path):
-    before = (artefact / "model.safetensors").stat().st_mtime_ns
-    assert train(load_config(tiny_config)) == artefact
-    assert (artefact / "model.safetensors").stat().st_mtime_ns == before
+def test_a_finished_run_is_not_repeated(artifact: Path, tiny_config: Path):
+    before = (artifact / "model.safetensors").stat().st_mtime_ns
+    assert train(load_config(tiny_config)) == artifact
+    assert (artifact / "model.safetensors").stat().st_mtime_ns == before
 
 
 def test_windows_are_trained_saved_and_tagged(tiny_config: Path):
@@ -273,7 +273,7 @@ def test_an_output_folder_that_cannot_be_written_is_told(tiny_config: Path):
         train(load_config(tiny_config, ["output_dir=/sys/kernel"]))
 
 
-def test_ctrl_c_keeps_the_last_checkpoint_and_resumes_to_the_same_result(tiny_config: Path, artefact: Path, tmp_path: Path):
+def test_ctrl_c_keeps_the_last_checkpoint_and_resumes_to_the_same_result(tiny_config: Path, artifact: Path, tmp_path: Path):
     command = [sys.executable, "-m", "train", str(tiny_config), f"output_dir={tmp_path}", "name=stopped"]
     started = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     checkpoints = tmp_path / ".stopped.run/checkpoints"
@@ -292,13 +292,13 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_resumes_to_the_same_result(tiny_co
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "going on from checkpoint-" in done.stderr
-    undisturbed, resumed = scores(artefact), scores(tmp_path / "stopped")
+    undisturbed, resumed = scores(artifact), scores(tmp_path / "stopped")
     assert resumed["training"]["resumed"]
     assert resumed["test"]["confusion"] == undisturbed["test"]["confusion"]
     assert resumed["temperature"] == pytest.approx(undisturbed["temperature"], rel=1e-3)
 
 
-def test_torchrun_gives_the_same_within_noise(tiny_config: Path, artefact: Path, tmp_path: Path):
+def test_torchrun_gives_the_same_within_noise(tiny_config: Path, artifact: Path, tmp_path: Path):
     """Two processes with half the batch each take the same steps on the same number of sentences."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "train"]
     overrides = [f"output_dir={tmp_path}", "name=two", "training.per_device_train_batch_size=16"]
@@ -312,7 +312,7 @@ def test_torchrun_gives_the_same_within_noise(tiny_config: Path, artefact: Path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    two, one = scores(tmp_path / "two"), scores(artefact)
+    two, one = scores(tmp_path / "two"), scores(artifact)
     assert two["training"]["processes"] == 2
     low, high = one["test"]["macro_f1_interval"]
     assert low - 0.03 <= two["test"]["macro_f1"] <= high + 0.03

@@ -23,13 +23,13 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-import models.fetch
-from labels.articles import read_articles
+from labels.articles import fetch as fetching
+from labels.articles.fetch import address_of, fetch
+from labels.articles.sources import read_articles
 from labels.errors import ArticleError
 from models import Tagger
-from models.fetch import fetch, public_address
-from models.formats import to_json
-from models.web import Limits, make_app
+from models.formats.tables import to_json
+from models.serve.web import Limits, make_app
 from tests.conftest import ROOT, Run, free_port
 
 TEXT = "The bridge closed on Monday.\n“We saw it coming,” the mayor said."
@@ -42,8 +42,8 @@ def page_of(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def tagger(artefact: Path) -> Tagger:
-    return Tagger.load(artefact)
+def tagger(artifact: Path) -> Tagger:
+    return Tagger.load(artifact)
 
 
 @pytest.fixture
@@ -196,12 +196,12 @@ PRIVATE = [
 @pytest.mark.parametrize("host", PRIVATE)
 def test_private_addresses_are_never_fetched(host: str):
     with pytest.raises(ValueError, match="not a public address"):
-        public_address(host, 80)
+        address_of(host, 80, time.monotonic() + 5, public_only=True)
 
 
 def test_public_addresses_are_allowed():
-    assert public_address("8.8.8.8", 80) == "8.8.8.8"
-    assert public_address("2606:4700::1111", 80) == "2606:4700::1111"
+    assert address_of("8.8.8.8", 80, time.monotonic() + 5, public_only=True) == "8.8.8.8"
+    assert address_of("2606:4700::1111", 80, time.monotonic() + 5, public_only=True) == "2606:4700::1111"
 
 
 class _Web(BaseHTTPRequestHandler):
@@ -235,9 +235,9 @@ class _Web(BaseHTTPRequestHandler):
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server that passes for public; only 127.0.0.2 stays private."""
-    monkeypatch.setattr(models.fetch, "_is_public", lambda address: str(address) == "127.0.0.1")
+    monkeypatch.setattr(fetching, "_is_public", lambda address: str(address) == "127.0.0.1")
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Web)
-    monkeypatch.setattr(models.fetch, "PORTS", (server.server_port,))
+    monkeypatch.setattr(fetching, "PORTS", (server.server_port,))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -245,27 +245,27 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_fetching_checks_every_step(web: str, monkeypatch: pytest.MonkeyPatch):
-    assert fetch(f"{web}/page", 1_000_000).startswith("<p>The bridge")
+    assert fetch(f"{web}/page", 1_000_000, public_only=True).startswith("<p>The bridge")
     for path, reason in (("inside", "127.0.0.2 is not a public address"), ("round", "redirects more"), ("none", "answers 404")):
         with pytest.raises(ArticleError, match=reason):
-            fetch(f"{web}/{path}", 1_000_000)
+            fetch(f"{web}/{path}", 1_000_000, public_only=True)
     with pytest.raises(ArticleError, match="larger than 1 MB"):
-        fetch(f"{web}/large", 1_000_000)
-    monkeypatch.setattr(models.fetch, "SECONDS", 0.3)
+        fetch(f"{web}/large", 1_000_000, public_only=True)
+    monkeypatch.setattr(fetching, "SECONDS", 0.3)
     for path in ("slow", "drip"):
         start = time.monotonic()
         with pytest.raises(ArticleError, match="no answer within"):
-            fetch(f"{web}/{path}", 10_000_000)
+            fetch(f"{web}/{path}", 10_000_000, public_only=True)
         assert time.monotonic() - start < 2
     for url in ("file:///etc/passwd", "gopher://x", "http://", "http://user:word@example.org/", "http://[", f"{web}:x/"):
         with pytest.raises(ArticleError, match="cannot be fetched"):
-            fetch(url, 100)
+            fetch(url, 100, public_only=True)
 
 
 @pytest.fixture(scope="module")
-def server(artefact: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def server(artifact: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     port = free_port()
-    yield from _serve(artefact, port, "--max-requests", "1000")
+    yield from _serve(artifact, port, "--max-requests", "1000")
 
 
 def _serve(model: Path, port: int, *more: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
@@ -362,8 +362,8 @@ def test_slow_clients_hold_nobody_up(server: tuple[str, "subprocess.Popen[bytes]
 
 
 @pytest.mark.parametrize(("limit", "status"), [(("--max-requests", "3"), 429), (("--max-waiting", "30"), 503)])
-def test_what_is_too_much_at_once_is_refused_and_comes_through_later(artefact: Path, limit: tuple[str, str], status: int):
-    for url, process in _serve(artefact, free_port(), *limit):
+def test_what_is_too_much_at_once_is_refused_and_comes_through_later(artifact: Path, limit: tuple[str, str], status: int):
+    for url, process in _serve(artifact, free_port(), *limit):
         refused = asyncio.run(_crowd(url, 40))
         assert set(refused) == {status}
         spoofed = [httpx.get(f"{url}/health", headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
@@ -371,7 +371,7 @@ def test_what_is_too_much_at_once_is_refused_and_comes_through_later(artefact: P
         assert process.poll() is None
 
 
-def test_what_was_begun_is_finished_when_the_server_is_told_to_stop(artefact: Path):
+def test_what_was_begun_is_finished_when_the_server_is_told_to_stop(artifact: Path):
     async def load(url: str, process: "subprocess.Popen[bytes]") -> tuple[int, list[Any]]:
         async with httpx.AsyncClient(base_url=url, timeout=120) as client:
             long = {"articles": [_article(6) | {"text": TEXT * 300}]}
@@ -381,15 +381,15 @@ def test_what_was_begun_is_finished_when_the_server_is_told_to_stop(artefact: Pa
             open_then = sum(not task.done() for task in tasks)
             return open_then, await asyncio.gather(*tasks)
 
-    for url, process in _serve(artefact, free_port(), "--max-waiting", "100000"):
+    for url, process in _serve(artifact, free_port(), "--max-waiting", "100000"):
         open_then, answers = asyncio.run(load(url, process))
         assert open_then > 0
         assert [answer.status_code for answer in answers] == [200] * 20
         assert process.wait(30) in (0, -signal.SIGTERM)
 
 
-def test_nothing_of_an_article_is_logged(artefact: Path):
-    for url, _ in _serve(artefact, free_port()):  # which looks at what was said
+def test_nothing_of_an_article_is_logged(artifact: Path):
+    for url, _ in _serve(artifact, free_port()):  # which looks at what was said
         for kind, body in (
             ("application/json", b'{"articles": [{"text": "Zanzibar closed on Monday."}]}'),
             ("application/json", b'{"articles": [{"text": "Zanzibar'),
@@ -402,7 +402,7 @@ def test_nothing_of_an_article_is_logged(artefact: Path):
             gone.sendall(b"POST /v1/tag HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 99\r\n\r\nZanzibar")
 
 
-def test_a_port_that_is_taken_is_told(artefact: Path, run: Run):
+def test_a_port_that_is_taken_is_told(artifact: Path, run: Run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = run("models", "serve", "--model", str(artefact), "--port", str(taken.getsockname()[1]))
+        done = run("models", "serve", "--model", str(artifact), "--port", str(taken.getsockname()[1]))
     assert (done.returncode, "name another --port" in done.stderr) == (2, True)

@@ -1,1 +1,1 @@
-"""From annotations to an artefact: `python -m train configs/default.yaml`, or `train(load_config(path))` from Python."""
+"""From annotations to an artifact: `python -m train configs/default.yaml`, or `train(load_config(path))` from Python."""

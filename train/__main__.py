@@ -5,31 +5,36 @@ python -m train configs/default.yaml seed=7 training.learning_rate=5e-5 name=see
 """
 
 import argparse
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from labels.errors import DONE, exit_code
+from labels.commands import DONE, add_verb, command, execute
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", type=Path, help="a YAML file of configs/")
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command(__doc__, "python -m train")
+    _add_arguments(parser)
+    return execute(parser, _run, arguments)
+
+
+def add_to(verbs: Any) -> None:
+    """Add `train` to the commands of the command line."""
+    _add_arguments(add_verb(verbs, "train", _run, (__doc__ or "").replace("python -m train", "newsvoice train")))
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, help="a YAML file, your own or one of configs/")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="values to change, for instance seed=7")
     parser.add_argument("--dry-run", action="store_true", help="print the filled config and stop")
-    parser.add_argument("--fresh", action="store_true", help="train anew even if this run is finished or interrupted")
+    parser.add_argument("--fresh", action="store_true", help="train again even if this run is finished or interrupted")
     parser.add_argument(
         "--if-better", action="store_true", help="keep the split of the model that is there; replace it only by a better one"
     )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    arguments = parser.parse_intermixed_args()  # options may stand between config and changes
-    return exit_code(lambda: _run(arguments), debug=arguments.debug)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice is for programmers
     from train.config import load_config
 
     config = load_config(arguments.config, arguments.overrides)
@@ -38,7 +43,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return DONE
     from torch import distributed
 
-    from train.trainer import IS_MAIN, train
+    from train.fit import IS_MAIN
+    from train.run import train
 
     try:
         folder = train(config, fresh=arguments.fresh, if_better=arguments.if_better)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from datasets import DatasetDict
 
-from models.calibration import Ints
+from models.arrays import Ints
 from train.data import flat
 
 

@@ -1,6 +1,6 @@
 """The training config: `load_config(path, ["key=value"])` → TrainConfig.
 
-One YAML file is one run. What a file leaves out has the default given here; the filled config is saved with the artefact.
+One YAML file is one run. What a file leaves out has the default given here; the filled config is saved with the artifact.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labels.errors import ConfigError
+from labels.files import located
 
 # Arguments of transformers.TrainingArguments that follow from other parts of the config or that the project relies on.
 SET_BY_PROJECT = {
@@ -50,7 +51,7 @@ class DataConfig(Section):
     validation_size: float = Field(0.15, gt=0, lt=0.5)
     test_size: float = Field(0.2, gt=0, lt=0.6)
     split_seed: int = 0
-    keep_split: Path | None = None  # an artefact's split.json: its events stay where they were, new ones are for training
+    keep_split: Path | None = None  # an artifact's split.json: its events stay where they were, new ones are for training
 
 
 class ModelConfig(Section):
@@ -99,7 +100,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         if "=" not in override:
             raise ConfigError(f"override {override!r}: has no '='; write key=value, for instance seed=7")
     try:
-        merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
+        merged = OmegaConf.merge(OmegaConf.load(located(path)), OmegaConf.from_dotlist(list(overrides)))
         values = OmegaConf.to_container(merged, resolve=True)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such config; see the YAML files in configs/") from None

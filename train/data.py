@@ -1,6 +1,6 @@
 """Annotations → `datasets.DatasetDict`, split by event: `load_splits(config, scheme)`.
 
-Outlets copy each other, so a sentence of an event must never be in two splits: whole events are dealt out.
+Outlets copy each other, so a sentence of an event must never be in two splits: whole events are assigned out.
 """
 
 import hashlib
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from labels.annotations import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, read_corpus
+from labels.annotations.corpus import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, read_corpus
 from labels.errors import AnnotationError, ConfigError
+from labels.files import located
 from labels.scheme import LabelScheme
-from models.calibration import Ints
+from models.arrays import Ints
 from models.contexts import IGNORED, ArticleTokenizer, ModelInput, collate, pad
 from train.config import DataConfig
 
@@ -41,11 +42,11 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise AnnotationError(f"article {twice!r} stands in two corpora; leave one of them out of data.corpora")
-    dealt = deal_events(articles, config)
+    assigned = assign_events(articles, config)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SPLITS}
     for annotated in articles:
         if any(s.label for s in annotated.sentences):
-            rows[dealt[annotated.event]].append(_row(annotated, scheme))
+            rows[assigned[annotated.event]].append(_row(annotated, scheme))
     for split in SPLITS:
         if not rows[split]:
             raise AnnotationError(
@@ -64,7 +65,8 @@ def load_splits(config: DataConfig, scheme: LabelScheme) -> DatasetDict:
 
 def corpus_folders(config: DataConfig) -> list[Path]:
     """Return the corpora that are there: all of `corpora`, and of `attached` those whose texts somebody has attached."""
-    return [*config.corpora, *(folder for folder in config.attached if (folder / ARTICLES).is_file())]
+    attached = [folder for folder in map(located, config.attached) if (folder / ARTICLES).is_file()]
+    return [*map(located, config.corpora), *attached]
 
 
 def read_corpora(config: DataConfig, scheme: LabelScheme) -> list[AnnotatedArticle]:
@@ -72,12 +74,12 @@ def read_corpora(config: DataConfig, scheme: LabelScheme) -> list[AnnotatedArtic
     return [article for folder in corpus_folders(config) for article in read_corpus(folder, scheme)]
 
 
-def deal_events(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:
+def assign_events(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:
     """Give every event a split: the one its corpus fixes, or an earlier run's, or, where none is fixed, by shares."""
     if config.keep_split:
         earlier = _read_split(config.keep_split)
         articles = [a if a.split else replace(a, split=earlier.get(a.event)) for a in articles]
-    return _fixed(articles) if any(article.split for article in articles) else _deal(articles, config)
+    return _fixed(articles) if any(article.split for article in articles) else _assign(articles, config)
 
 
 def _read_split(path: Path) -> dict[str, str]:
@@ -95,7 +97,7 @@ def describe_split(splits: DatasetDict, config: DataConfig) -> str:
     for folder in corpus_folders(config):
         for name in (ARTICLES, SENTENCES):
             digest.update((folder / name).read_bytes())
-    digest.update(config.scheme.read_bytes())
+    digest.update(located(config.scheme).read_bytes())
     events = {name: sorted(set(splits[name]["event"])) for name in SPLITS}
     return json.dumps({"data_sha256": digest.hexdigest(), **events}, indent=1, ensure_ascii=False) + "\n"
 
@@ -156,20 +158,19 @@ def _row(annotated: AnnotatedArticle, scheme: LabelScheme) -> dict[str, Any]:
 
 def _fixed(articles: Sequence[AnnotatedArticle]) -> dict[str, str]:
     """Give every event the split its corpus fixes; events without one are for training."""
-    dealt: dict[str, str] = {}
+    assigned: dict[str, str] = {}
     for article in articles:
         split = article.split or "train"
-        if dealt.setdefault(article.event, split) != split:
-            raise AnnotationError(
-                f"event {article.event!r} stands in {dealt[article.event]} and in {split}; give all its articles the same split"
-            )
+        if assigned.setdefault(article.event, split) != split:
+            both = f"{assigned[article.event]} and in {split}"
+            raise AnnotationError(f"event {article.event!r} stands in {both}; give all its articles the same split")
     for name in SPLITS:
-        if name not in dealt.values():
+        if name not in assigned.values():
             raise AnnotationError(f"the corpora fix a split, but none of their articles is for {name}; attach or mark some")
-    return dealt
+    return assigned
 
 
-def _deal(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:
+def _assign(articles: Sequence[AnnotatedArticle], config: DataConfig) -> dict[str, str]:
     """Give every event a split, by shares of the number of events."""
     from sklearn.model_selection import GroupShuffleSplit
 

@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from labels.scheme import LabelScheme
-from models.calibration import Floats, Ints
+from models.arrays import Floats, Ints
 from models.tagger import Tagger
 from train.baselines import baseline_predictions
 from train.config import TrainConfig

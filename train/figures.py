@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labels.errors import write_whole
+from labels.files import write_whole
 from labels.scheme import LabelScheme
-from models.calibration import Floats, Ints
+from models.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ import datasets
 import evaluate
 import numpy as np
 
-from models.calibration import Floats, Ints, calibration_error
+from models.arrays import Floats, Ints
+from models.calibration import calibration_error
 
 CLASSES = {"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}
 PROBABILITIES = {"predictions": datasets.List(datasets.Value("float64")), "references": datasets.Value("int64")}

@@ -1,36 +1,32 @@
 """Say how a training goes on: a bar in a terminal, one line an epoch everywhere."""
 
 import sys
+from contextlib import ExitStack
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-LOG = Console(stderr=True, highlight=False, soft_wrap=True)
+from labels.progress import Report, progress
 
 
 def say(message: str) -> None:
     """Print one line of talk on stderr."""
-    LOG.print(message, markup=False)
+    print(message, file=sys.stderr, flush=True)
 
 
 class ProgressReport(TrainerCallback):
     """Report steps and epochs of the main process."""
 
     def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps,"), TimeRemainingColumn(),
-            TextColumn("left at most"), console=LOG, transient=True, disable=not sys.stderr.isatty(),
-        )  # fmt: skip
-        self._task = self._bar.add_task("training")
+        self._open = ExitStack()
+        self._report: Report = lambda done, total, text="", /: None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            self._bar.start()
+            self._report = self._open.enter_context(progress("training", "steps"))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self._bar.update(self._task, completed=state.global_step, total=state.max_steps)
+        self._report(state.global_step, state.max_steps)
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
@@ -41,4 +37,4 @@ class ProgressReport(TrainerCallback):
             )
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self._bar.stop()
+        self._open.close()
