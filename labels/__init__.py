@@ -1,7 +1,7 @@
-"""What is labelled and how. In come files and pages, out go articles, their sentences, and the annotations of them.
+"""What is labelled and how: files and pages go in; articles, their sentences and annotations come out.
 
 scheme        the labels
-articles      what people bring → Article, Sentence
+articles      files, pages and archives → Article, Sentence
 annotations   the corpus of gold labels: reading, writing, adjudicating, agreement
 studio        Label Studio: screens, tasks, answers, the server's client
 

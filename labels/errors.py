@@ -1,13 +1,13 @@
-"""What may go wrong through no fault of the code.
+"""Errors that the user can fix.
 
-UserError                  the input was wrong: exit code 2, one line a fault, no traceback
+UserError                  the input was wrong: exit code 2, one line per fault, no traceback
 ├── ArticleError           an article cannot be read
 ├── AnnotationError        the scheme or the corpus is wrong
-├── ConfigError            the training config, or what a command was asked, is wrong
+├── ConfigError            the training config or the options of a command are wrong
 ├── BackboneError          the pretrained encoder is missing, or not the one named
 ├── ArtifactError          the trained model cannot be loaded
 ├── OutputError            the result cannot be written
-└── StudioError            Label Studio does not do what was asked
+└── StudioError            Label Studio cannot be reached or refuses a request
     └── StudioTimeoutError    it does not answer in time
 
 labels.commands turns them into messages and exit codes.
@@ -15,7 +15,7 @@ labels.commands turns them into messages and exit codes.
 
 
 class UserError(Exception):
-    """An error the user can fix; the message names place, fault and remedy."""
+    """An error the user can fix; the message names the place, the fault and the remedy."""
 
 
 class ArticleError(UserError):
@@ -27,7 +27,7 @@ class AnnotationError(UserError):
 
 
 class ConfigError(UserError):
-    """The training config, or what a command was asked, is wrong."""
+    """The training config or the options of a command are wrong."""
 
 
 class BackboneError(UserError):
@@ -43,7 +43,7 @@ class OutputError(UserError):
 
 
 class StudioError(UserError):
-    """Label Studio does not do what was asked."""
+    """Label Studio cannot be reached or refuses a request."""
 
 
 class StudioTimeoutError(StudioError):

@@ -1,10 +1,10 @@
-"""Files and folders that are whole or not there, locks, and where to find what ships with the project.
+"""Write files and folders whole or not at all, lock folders, and find files that ship with the project.
 
-`write_whole(path, content)`    a file
-`new_file(path)`                a file that is written in pieces
-`new_folder(path)`              a folder
-`locked(folder, ...)`           nobody else works in the folder meanwhile
-`located(path)`                 the user's file, or else the one that ships under that name
+`write_whole(path, content)`    write a file
+`new_file(path)`                write a file in pieces
+`new_folder(path)`              write a folder
+`locked(folder, ...)`           keep other processes out of a folder
+`located(path)`                 find the user's file, or else the one that ships under that name
 """
 
 import os
@@ -22,7 +22,7 @@ SHIPPED = {"labels": "labels", "models": "models", "configs": "train/configs"}  
 
 
 def located(path: str | Path) -> Path:
-    """Return a path as seen from the current folder; if nothing is there, what ships under that name with the project.
+    """Return a path that exists in the current folder, or else the path that ships under that name with the project.
 
     >>> located("labels/scheme.yaml").is_file()  # from any folder
     True
@@ -36,10 +36,10 @@ def located(path: str | Path) -> Path:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write `path` into an OutputError."""
+    """Turn an error of the operating system in the block into an OutputError about `path`."""
     try:
         yield
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of a pipe has stopped: no fault of the place
         raise
     except OSError as error:
         reason = error.strerror or str(error)
@@ -49,7 +49,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file whole or not at all.
 
     Raises:
         OutputError: the folder is read-only or missing, or the disk is full; `path` is then as it was before.
@@ -60,7 +60,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write; it takes the place of `path` once the block is done, and is dropped if the block fails.
+    """Yield a file to write; it replaces `path` when the block is done, and is deleted if the block fails.
 
     Raises:
         OutputError: as for `write_whole`.
@@ -70,22 +70,22 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             with path.open("wb") as device:
                 yield device
             return
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
+            Path(temporary).chmod(0o666 & ~_umask())
+            Path(temporary).replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; it takes the place of `path` once the block is done, and is dropped if the block fails.
+    """Yield an empty folder to fill; it replaces `path` when the block is done, and is deleted if the block fails.
 
     Raises:
         OutputError: it cannot be written; `path` is then as it was before.
@@ -100,30 +100,30 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def replace_folder(fresh: Path, path: Path) -> None:
-    """Rename a finished folder to `path`; what had that name goes last, and comes back if the renaming fails."""
-    before = path.with_name(f".{path.name}.old")
-    if before.exists():
-        shutil.rmtree(before)
+    """Rename a finished folder to `path`. A folder of that name is deleted afterwards, and put back if the renaming fails."""
+    old = path.with_name(f".{path.name}.old")
+    if old.exists():
+        shutil.rmtree(old)
     if path.exists():
-        path.rename(before)
+        path.rename(old)
     try:
         fresh.rename(path)
     except BaseException:
-        if before.exists():
-            before.rename(path)
+        if old.exists():
+            old.rename(path)
         raise
-    shutil.rmtree(before, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
 def locked(folder: Path, fault: str = "") -> Iterator[None]:
-    """Keep other processes out of a folder, which is made if it is missing.
+    """Keep other processes that lock the folder out of it during the block; make the folder if it is missing.
 
     Args:
-        fault: what to say if somebody else is in it; without it, wait until they are done.
+        fault: the message if another process has locked it; without a message, wait until that process is done.
 
     Raises:
-        OutputError: somebody else is in it, or files cannot be locked there.
+        OutputError: another process has locked it, or files cannot be locked there.
     """
     from filelock import FileLock, Timeout
 

@@ -1,6 +1,6 @@
-"""How far long work is, on stderr: `with progress("tagged", "sentences") as report: report(done, total)`.
+"""Show the progress of long work on stderr: `with progress("tagged", "sentences") as report: report(done, total)`.
 
-In a terminal it is a bar. In a pipe it is nothing, or with `lines` a line for each report.
+A terminal shows a bar. A pipe gets nothing, or with `lines` one line per report.
 """
 
 import sys
@@ -10,14 +10,14 @@ from typing import Protocol
 
 
 class Report(Protocol):
-    """Takes how much is done of how much, and what to show beside it; without a text, the two numbers."""
+    """A function that shows `done` of `total`, with a text beside it; without a text, with the two numbers."""
 
     def __call__(self, done: int, total: int, text: str = "", /) -> None: ...
 
 
 @contextmanager
 def progress(verb: str, unit: str, *, lines: bool = False) -> Iterator[Report]:
-    """Give a function to be called with (done, total).
+    """Yield a function to call with (done, total) as the work goes on.
 
     >>> with progress("tagged", "sentences") as report:
     ...     report(50, 100)

@@ -38,11 +38,12 @@ class LabelScheme:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of all labels, in order."""
         return tuple(label.name for label in self.labels)
 
     @property
     def article_labels(self) -> tuple[str, ...]:
-        """Names of the labels that article text can have: what macro F1 is taken over."""
+        """Names of the labels that article text can have; macro F1 is the mean over these."""
         return tuple(label.name for label in self.labels if label.article_text)
 
     @property
@@ -52,13 +53,16 @@ class LabelScheme:
 
     @property
     def label2id(self) -> dict[str, int]:
+        """Ids by name, for a model's config."""
         return {name: number for number, name in enumerate(self.names)}
 
     @property
     def id2label(self) -> dict[int, str]:
+        """Names by id, for a model's config."""
         return dict(enumerate(self.names))
 
     def label(self, name: str) -> Label:
+        """Return the label of that name."""
         return next(label for label in self.labels if label.name == name)
 
     def check(self, name: object, place: str) -> str:
@@ -72,36 +76,39 @@ def load_scheme(path: Path = DEFAULT_SCHEME) -> LabelScheme:
     """Read a scheme.
 
     Raises:
-        AnnotationError: the file is missing, is not YAML, or an entry lacks a name or has a key that is not known.
+        AnnotationError: the file is missing, is not YAML, or an entry lacks a name or has an unknown key.
     """
     path = located(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise AnnotationError(f"{path}: no such label scheme; name a YAML file such as labels/scheme.yaml") from None
+        raise AnnotationError(f"{path}: no such label scheme; give a YAML file such as labels/scheme.yaml") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise AnnotationError(f"{path}: not a readable YAML file: {' '.join(str(error).split())}") from error
     entries = raw.get("labels") if isinstance(raw, dict) else None
     if not isinstance(entries, list) or len(entries) < 2:
         raise AnnotationError(f"{path}: needs a list `labels:` with at least two entries, each with a `name:`")
-    labels = tuple(_label(entry, number, path) for number, entry in enumerate(entries))
+    labels = tuple(_label(entry, index, path) for index, entry in enumerate(entries))
     repeated = {label.name for label in labels if sum(other.name == label.name for other in labels) > 1}
     if repeated:
-        raise AnnotationError(f"{path}: label {', '.join(sorted(repeated))} stands there twice; keep one")
+        raise AnnotationError(f"{path}: label {', '.join(sorted(repeated))} is listed twice; keep one")
     if sum(label.article_text for label in labels) < 2:
         raise AnnotationError(f"{path}: at least two labels must be for article text")
     return LabelScheme(str(raw.get("name", path.stem)), labels)
 
 
-def _label(entry: Any, number: int, path: Path) -> Label:
-    place = f"{path}: label {number + 1}"
+def _label(entry: Any, index: int, path: Path) -> Label:
+    place = f"{path}: label {index + 1}"
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry["name"]:
         raise AnnotationError(f"{place}: needs a `name:`, a word such as fact")
     for key in set(entry) - KEYS:
-        near = difflib.get_close_matches(str(key), KEYS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(sorted(KEYS))}"
+        similar = difflib.get_close_matches(str(key), KEYS, n=1)
+        hint = f"did you mean {similar[0]!r}?" if similar else f"known keys are {', '.join(sorted(KEYS))}"
         raise AnnotationError(f"{place} ({entry['name']}): unknown key {key!r}; {hint}")
-    colour = str(entry.get("colour", PALETTE[number % len(PALETTE)]))
+    entry = {key: value for key, value in entry.items() if value is not None}
+    if not isinstance(entry.get("examples", []), list):
+        raise AnnotationError(f"{place} ({entry['name']}): examples must be a list, one sentence each")
+    colour = str(entry.get("colour", PALETTE[index % len(PALETTE)]))
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         raise AnnotationError(f"{place} ({entry['name']}): colour {colour!r} is not of the form '#1d5fa8'")
     return Label(
@@ -110,6 +117,6 @@ def _label(entry: Any, number: int, path: Path) -> Label:
         definition=str(entry.get("definition", "")),
         examples=tuple(map(str, entry.get("examples", ()))),
         colour=colour,
-        hotkey=str(entry.get("hotkey", number + 1)),
+        hotkey=str(entry.get("hotkey", index + 1)),
         article_text=bool(entry.get("article_text", True)),
     )

@@ -1,4 +1,4 @@
-"""Silence what libraries log meanwhile: `with silenced("trafilatura"):`; what is wrong is said by us, once."""
+"""Silence the loggers of libraries: `with silenced("trafilatura"):`. We report their faults ourselves, once."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def silenced(*names: str) -> Iterator[None]:
-    """Let these loggers say nothing in the block; afterwards they are as they were."""
+    """Silence these loggers in the block; set their levels back afterwards."""
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

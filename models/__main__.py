@@ -32,16 +32,17 @@ TAG = """Tag the sentences of articles.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
     parser = command(__doc__, "python -m models")
     verbs = add_verbs(parser)
     return execute(parser, arguments=with_verb(sys.argv[1:] if arguments is None else arguments, verbs))
 
 
 def add_verbs(parser: argparse.ArgumentParser, serve: Any = serve_command) -> Any:
-    """Add what can be done with a model; return the verbs, to be added to.
+    """Add the commands that use a model; return the subparsers, so that a caller can add further commands.
 
     Args:
-        serve: module that adds `serve`: this package's, which trains nothing, or that of a layer above, which may.
+        serve: module that adds `serve`: this package's, which never trains, or train.retrain, which may.
     """
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_tag(verbs)
@@ -51,9 +52,11 @@ def add_verbs(parser: argparse.ArgumentParser, serve: Any = serve_command) -> An
 
 
 def with_verb(arguments: Sequence[str], verbs: Any) -> list[str]:
-    """Put `tag` before arguments that begin with no verb: they are articles and how to tag them."""
+    """Put `tag` before arguments that begin with no verb."""
     first = next((word for word in arguments if word != "--debug"), "--help")
-    return list(arguments) if first in {*verbs.choices, "-h", "--help", "--version"} else ["tag", *arguments]
+    if first in {*verbs.choices, "-h", "--help", "--version"}:
+        return list(arguments)
+    return ["tag", *arguments]
 
 
 def _add_tag(verbs: Any) -> None:
@@ -62,10 +65,12 @@ def _add_tag(verbs: Any) -> None:
         "paths", nargs="+", metavar="PATH", help="text, HTML or JSONL file, folder, glob, URL, or - for standard input"
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="default: %(default)s")
-    parser.add_argument("--format", choices=FORMATS, help="default: terminal, or what the ending of -o says")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write there instead of to standard output")
+    parser.add_argument("--format", choices=FORMATS, help="default: by the ending of -o, or else terminal")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE instead of standard output")
     parser.add_argument(
-        "--sentences", action="store_true", help='input is JSONL, split already: {"id", "title"?, "sentences": [str, ...]}'
+        "--sentences",
+        action="store_true",
+        help='input is JSONL of split articles: {"id", "title"?, "sentences": [str, ...]}',
     )
 
 
@@ -98,7 +103,9 @@ def _tag(arguments: argparse.Namespace) -> int:
 
 def _format_of(output: Path | None) -> str:
     ending = output.suffix.lstrip(".").lower() if output else ""
-    return ending if ending in FORMATS else "html" if ending == "htm" else "terminal"
+    if ending == "htm":
+        return "html"
+    return ending if ending in FORMATS else "terminal"
 
 
 if __name__ == "__main__":

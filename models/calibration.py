@@ -3,23 +3,21 @@
 Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (arXiv 1706.04599), for temperature and calibration error.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from models.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
-
 
 def softmax(logits: Floats) -> Floats:
-    """Return probabilities, rows summing to one."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    result: Floats = shifted / shifted.sum(axis=-1, keepdims=True)
-    return result
+    """Return probabilities; each row sums to one."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: Floats = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
@@ -37,7 +35,8 @@ def fold_temperature(model: "PreTrainedModel", temperature: float) -> None:
     """Divide the head's weight and bias in place, so that a plain softmax of the saved model is calibrated."""
     from torch import nn, no_grad
 
-    head = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == model.config.num_labels][-1]
+    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    head = [linear for linear in linears if linear.out_features == model.config.num_labels][-1]
     with no_grad():
         head.weight /= temperature
         if head.bias is not None:
@@ -47,22 +46,26 @@ def fold_temperature(model: "PreTrainedModel", temperature: float) -> None:
 
 def calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float:
     """Return the expected calibration error of the top label, over `bins` bins of equal width."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[which == b].mean() - right[which == b].mean()) * (which == b).mean() for b in set(which)]
-    return float(sum(gaps))
+    confidence, is_right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bin_numbers = np.minimum((confidence * bins).astype(int), bins - 1)
+    error = 0.0
+    for number in set(bin_numbers):
+        in_bin = bin_numbers == number
+        error += abs(confidence[in_bin].mean() - is_right[in_bin].mean()) * in_bin.mean()
+    return float(error)
 
 
 def choose_threshold(probabilities: Floats, labels: Ints, precision: float) -> float:
-    """Return the lowest probability such that predictions at or above it reach `precision`.
+    """Return the lowest probability such that the predictions at or above it reach `precision`, rounded down to 4 digits.
 
-    Where no threshold reaches it, return the one with the highest precision.
+    If no threshold reaches it, return the one with the highest precision.
     """
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
-    kept_precision = np.cumsum(probabilities.argmax(axis=1)[order] == labels[order]) / np.arange(1, len(labels) + 1)
-    last_of_tie = np.append(np.diff(confidence[order]) != 0, True)
-    enough = np.flatnonzero((kept_precision >= precision) & last_of_tie)
-    candidates = np.where(last_of_tie, kept_precision, -1.0)
-    chosen = enough[-1] if len(enough) else int(candidates.argmax())
+    is_right = probabilities.argmax(axis=1)[order] == labels[order]
+    kept_precision = np.cumsum(is_right) / np.arange(1, len(labels) + 1)  # of the most certain 1, 2, ... predictions
+    is_threshold = np.append(np.diff(confidence[order]) != 0, True)  # a threshold keeps all predictions of equal confidence
+    reaching = np.flatnonzero((kept_precision >= precision) & is_threshold)
+    most_precise = np.where(is_threshold, kept_precision, -1.0).argmax()
+    chosen = reaching[-1] if len(reaching) else most_precise
     return float(np.floor(confidence[order][chosen] * 1e4) / 1e4)

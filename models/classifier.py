@@ -1,8 +1,8 @@
 """The encoder with its head, in torch: `build_classifier`, `save_classifier`, `load_classifier`, `forward_of`.
 
-For `single` it is the stock AutoModelForSequenceClassification; `window` has a head of its own on the same encoder. An
-artifact folder is what `save_pretrained` writes, with the scheme beside it; config.json also holds `context`,
-`calibration_temperature` (already divided into the head's weights) and `abstain_below`.
+Context `single` uses transformers' AutoModelForSequenceClassification; `window` uses WindowClassifier on the same encoder. An
+artifact folder is what `save_pretrained` writes, and scheme.yaml; config.json also holds `context`, `calibration_temperature`
+(the head's weights are divided by it already) and `abstain_below`.
 """
 
 import shutil
@@ -28,12 +28,12 @@ from transformers.utils import logging as transformers_logging
 from labels.errors import BackboneError
 from labels.scheme import LabelScheme
 from models.arrays import Floats
-from models.artifact import SCHEME, Artifact, broken
+from models.artifact import SCHEME, Artifact, loading_error
 from models.contexts import ArticleTokenizer, Batch, Forward
 
 
 class WindowClassifier(PreTrainedModel):
-    """One label for every sentence of a window: the mean of its token vectors, then a linear head."""
+    """Classify every sentence of a window: the mean of its token vectors, then a linear head."""
 
     config_class = PreTrainedConfig
     base_model_prefix = "encoder"
@@ -65,7 +65,7 @@ class WindowClassifier(PreTrainedModel):
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep transformers' progress bars and its advice to programmers off the terminal; afterwards it is as it was."""
+    """Hide transformers' progress bars and warnings in a block, and restore its settings afterwards."""
     verbosity, had_bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
@@ -83,28 +83,33 @@ def build_classifier(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Put a new head on a pretrained encoder.
 
+    Args:
+        backbone: folder or hub id of the encoder.
+        context: one of models.contexts.CONTEXTS.
+        max_length: tokens of an input.
+
     Raises:
-        BackboneError: the encoder cannot be had from that folder or hub id, or is shorter than `max_length`.
+        BackboneError: the encoder cannot be loaded, or has fewer positions than `max_length`.
     """
     settings: dict[str, Any] = {
         "id2label": scheme.id2label,
         "label2id": scheme.label2id,
         "problem_type": "single_label_classification",
         "architectures": None,
-        "attention_probs_dropout_prob": 0.0,  # drawing its masks takes up to half the time of a step, and gains nothing
+        "attention_probs_dropout_prob": 0.0,  # drawing the masks takes up to half the time of a step, and gains nothing
     }
     try:
         tokenizer = AutoTokenizer.from_pretrained(backbone, model_max_length=max_length)
-        ArticleTokenizer.of(tokenizer, context)  # says what it lacks
+        ArticleTokenizer.from_transformers(tokenizer, context)  # ValueError if a special token is missing
         config = AutoConfig.from_pretrained(backbone, **settings)
         model = _with_new_head(backbone, config, context)
-    except (AttributeError, OSError, ValueError) as error:  # no attribute: a tokenizer of Python, without tokenizer.json
+    except (AttributeError, OSError, ValueError) as error:  # AttributeError: a tokenizer without tokenizer.json
         raise BackboneError(f"model.backbone: {backbone} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     positions = getattr(config, "max_position_embeddings", max_length)
     if max_length > positions:
         raise BackboneError(f"model.max_length: {max_length} is more than the {positions} positions of {backbone}")
     model.config.context = context
-    # Saved under today's names: of legacy ones (LayerNorm.gamma) the Trainer would restore nothing from a checkpoint.
+    # Save weights under their present names: the Trainer cannot restore legacy ones (LayerNorm.gamma) from a checkpoint.
     model._weight_conversions = None
     if freeze_word_embeddings:
         model.get_input_embeddings().requires_grad_(False)
@@ -112,30 +117,36 @@ def build_classifier(
 
 
 def _with_new_head(backbone: str, config: PreTrainedConfig, context: str) -> PreTrainedModel:
-    """Load an encoder, which may be that of a classifier trained before, whatever its labels and its context were.
+    """Put a new head on an encoder, which may be that of a trained classifier with any labels and any context.
 
     Raises:
-        ValueError: some of its weights are not there, and would be drawn at random without a word.
+        ValueError: weights of the encoder are missing; transformers would draw them at random.
     """
-    read_windows = getattr(config, "context", "single") == "window"
-    if context == "single" and not read_windows:
-        return _whole(AutoModelForSequenceClassification, backbone, config, ignore_mismatched_sizes=True)
-    kind: Any = WindowClassifier if context == "window" else AutoModelForSequenceClassification.from_config
-    model: PreTrainedModel = kind(config)
-    if read_windows:
-        encoder = _whole(WindowClassifier, backbone, AutoConfig.from_pretrained(backbone)).encoder
+    was_window = getattr(config, "context", "single") == "window"
+    if context == "single" and not was_window:
+        return _load_encoder(AutoModelForSequenceClassification, backbone, config, ignore_mismatched_sizes=True)
+    build: Any = WindowClassifier if context == "window" else AutoModelForSequenceClassification.from_config
+    model: PreTrainedModel = build(config)
+    if was_window:
+        encoder = _load_encoder(WindowClassifier, backbone, AutoConfig.from_pretrained(backbone)).encoder
     else:
-        encoder = _whole(AutoModel, backbone, config)
-    model.base_model.load_state_dict(encoder.state_dict(), strict=False)  # some heads go without the encoder's pooler
+        encoder = _load_encoder(AutoModel, backbone, config)
+    model.base_model.load_state_dict(encoder.state_dict(), strict=False)  # some classifiers lack the encoder's pooler
     return model
 
 
-def _whole(kind: Any, backbone: str, config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
-    model, said = kind.from_pretrained(backbone, config=config, output_loading_info=True, **options)
-    prefix = f"{model.base_model_prefix}." if kind is not AutoModel else ""
-    needed = [n for n in said["missing_keys"] if n.startswith(prefix) and "pooler" not in n and "position_ids" not in n]
-    if needed:
-        raise ValueError(f"holds no weights for {needed[0]}" + (f" and {len(needed) - 1} more" if len(needed) > 1 else ""))
+def _load_encoder(model_class: Any, backbone: str, config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
+    """Load a model; ValueError if weights of its encoder are missing."""
+    model, loading = model_class.from_pretrained(backbone, config=config, output_loading_info=True, **options)
+    prefix = "" if model_class is AutoModel else f"{model.base_model_prefix}."
+    missing = [
+        name
+        for name in loading["missing_keys"]
+        if name.startswith(prefix) and "pooler" not in name and "position_ids" not in name
+    ]
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ValueError(f"holds no weights for {missing[0]}{others}")
     return model
 
 
@@ -148,22 +159,22 @@ def save_classifier(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, 
 
 @quietly()
 def load_classifier(artifact: Artifact) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the weights of an artifact, and its tokenizer as transformers has it.
+    """Load the model of an artifact and its tokenizer with transformers.
 
     Raises:
-        ArtifactError: they are broken.
+        ArtifactError: one of them is broken.
     """
-    kind: Any = WindowClassifier if artifact.context == "window" else AutoModelForSequenceClassification
+    model_class: Any = WindowClassifier if artifact.context == "window" else AutoModelForSequenceClassification
     try:
         config = AutoConfig.from_pretrained(artifact.folder)
-        model = kind.from_pretrained(artifact.folder, config=config).eval()
+        model = model_class.from_pretrained(artifact.folder, config=config).eval()
         return model, AutoTokenizer.from_pretrained(artifact.folder)
-    except Exception as error:  # whatever safetensors, tokenizers or transformers raise for a broken file
-        raise broken(artifact.folder, error) from error
+    except Exception as error:  # safetensors, tokenizers and transformers raise many kinds for a broken file
+        raise loading_error(artifact.folder, error) from error
 
 
 def forward_of(model: PreTrainedModel) -> Forward:
-    """Return the model as a function from batches to their logits."""
+    """Return a function that runs the model on batches and yields their logits."""
 
     def forward(batches: Iterable[Batch]) -> Iterator[Floats]:
         for batch in batches:

@@ -1,14 +1,14 @@
-"""How an article becomes model inputs: `ArticleTokenizer.load(folder, context).encode(texts)` → [ModelInput].
+"""Turn an article into model inputs: `ArticleTokenizer.load(folder, context).encode(texts)` → [ModelInput].
 
-single    a sentence alone                                                   one input a sentence
-window    consecutive sentences packed up to `max_length` tokens, each pooled on its own, with neighbours where room is
-          left (Cohan et al., EMNLP 2019, arXiv 1909.04054)                  one input a stretch
+single    an input is one sentence
+window    an input is a stretch of consecutive sentences, up to `max_length` tokens, with neighbours before and after it where
+          room is left; each sentence is pooled by itself (Cohan et al., EMNLP 2019, arXiv 1909.04054)
 
-Neither transformers nor torch is needed for it: the token ids come straight from tokenizer.json.
+It needs neither transformers nor torch: the token ids come straight from tokenizer.json.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,12 @@ from tokenizers import Tokenizer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Batch = dict[str, NDArray[Any]]  # what `collate` makes
-Forward = Callable[[Iterable[Batch]], Iterator[NDArray[np.floating[Any]]]]  # a model: batches to their logits, in order
+Batch = dict[str, NDArray[Any]]  # what `collate` returns
+Forward = Callable[[Iterable[Batch]], Iterator[NDArray[np.floating[Any]]]]  # a model: batches → their logits, in order
 
 CONTEXTS = ("single", "window")
-IGNORED = -100  # label of padding, as torch's cross-entropy knows it
+SPECIAL = ("pad", "cls", "sep")  # tokens that an input needs
+IGNORED = -100  # label of padding, which torch's cross-entropy skips
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class ModelInput:
     """One row for the encoder.
 
     Attributes:
-        slots: for each token the number of the pooled sentence it belongs to, or -1; empty for single.
-        targets: for each labelled sentence its place in the article.
+        slots: for each token, which of the targets it belongs to (0, 1, ...), or -1 for none; empty for single.
+        targets: numbers, in the article, of the sentences that get a label from this input.
     """
 
     input_ids: list[int]
@@ -42,107 +43,116 @@ class ModelInput:
 
     @property
     def length(self) -> int:
-        """Tokens to encode."""
+        """Number of tokens."""
         return len(self.input_ids)
 
 
 class ArticleTokenizer:
-    """Turns the sentences of an article into the inputs of one context.
+    """Turns the sentences of an article into inputs of one context.
 
     Attributes:
         context: one of CONTEXTS.
         max_length: tokens of an input.
-        pad_id: id that fills up a batch.
+        pad_id: token id that fills up a batch.
     """
 
-    def __init__(self, backend: Tokenizer, special: dict[str, str], context: str, max_length: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, special: Mapping[str, str | None], context: str, max_length: int) -> None:
+        """Take a tokenizer and its special tokens, {one of SPECIAL: token}; ValueError if one of them is missing."""
+        ids = {name: token_id for name in SPECIAL if (token_id := tokenizer.token_to_id(special[name] or "")) is not None}
+        if missing := [name for name in SPECIAL if name not in ids]:
+            raise ValueError(f"the tokenizer has no {' or no '.join(missing)} token")
         self.context, self.max_length = context, max_length
-        ids = {key: backend.token_to_id(special[key] or "") for key in ("pad", "cls", "sep")}
-        if None in ids.values():
-            raise ValueError(f"the tokenizer has no {' or no '.join(key for key in ids if ids[key] is None)} token")
-        self.pad_id, self.cls_id, self.sep_id = (number or 0 for number in ids.values())
-        self._backend = backend
-        backend.no_padding()
-        backend.enable_truncation(max_length if context == "single" else max_length - 2)
+        self.pad_id, self.cls_id, self.sep_id = ids["pad"], ids["cls"], ids["sep"]
+        self._tokenizer = tokenizer
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length if context == "single" else max_length - 2)
 
     @classmethod
     def load(cls, folder: Path, context: str) -> "ArticleTokenizer":
         """Read tokenizer.json and tokenizer_config.json of an artifact."""
         settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        special = {key: settings[f"{key}_token"] for key in ("pad", "cls", "sep")}
+        special = {name: settings[f"{name}_token"] for name in SPECIAL}
         return cls(Tokenizer.from_file(str(folder / "tokenizer.json")), special, context, settings["model_max_length"])
 
     @classmethod
-    def of(cls, tokenizer: "PreTrainedTokenizerBase", context: str) -> "ArticleTokenizer":
-        """Take what transformers has loaded."""
-        special = {key: getattr(tokenizer, f"{key}_token") for key in ("pad", "cls", "sep")}
+    def from_transformers(cls, tokenizer: "PreTrainedTokenizerBase", context: str) -> "ArticleTokenizer":
+        """Take a tokenizer that transformers has loaded."""
+        special = {name: getattr(tokenizer, f"{name}_token") for name in SPECIAL}
         return cls(Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()), special, context, tokenizer.model_max_length)
 
     def encode(self, texts: Sequence[str]) -> list[ModelInput]:
         """Turn the sentences of one article into inputs in which every sentence is a target exactly once."""
         if not texts:
             return []
-        alone = self.context == "single"
-        rows = [found.ids for found in self._backend.encode_batch_fast(list(texts), add_special_tokens=alone)]
-        if alone:
-            return [ModelInput(row, [], [number]) for number, row in enumerate(rows)]
-        room = self.max_length - 1  # the opening [CLS]
-        pieces = [[*row, self.sep_id] for row in rows]
-        lengths = [len(piece) for piece in pieces]
-        return [_packed(pieces, core, _widen(lengths, core, room), self.cls_id) for core in _cores(lengths, room)]
+        is_single = self.context == "single"
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=is_single)
+        if is_single:
+            return [ModelInput(encoding.ids, [], [number]) for number, encoding in enumerate(encodings)]
+        room = self.max_length - 1  # without the opening [CLS]
+        sentences = [[*encoding.ids, self.sep_id] for encoding in encodings]
+        lengths = [len(ids) for ids in sentences]
+        return [
+            _pack(sentences, stretch, _with_neighbours(stretch, lengths, room), self.cls_id)
+            for stretch in _stretches(lengths, room)
+        ]
 
 
 def collate(rows: Sequence[ModelInput], pad_id: int) -> Batch:
-    """Pad inputs to a batch.
+    """Pad inputs of one context to a batch.
 
     Returns:
         input_ids, attention_mask: [batch, tokens].
-        members: [batch, sentences, tokens], 1 where a token belongs to a sentence; only for window.
+        members: [batch, targets, tokens], 1 where a token belongs to a target; only for window.
     """
     batch: Batch = {"input_ids": pad([row.input_ids for row in rows], pad_id)}
     batch["attention_mask"] = pad([[1] * len(row.input_ids) for row in rows], 0)
     if rows[0].slots:
-        slots, sentences = pad([row.slots for row in rows], -1), max(len(row.targets) for row in rows)
-        batch["members"] = (slots[:, None] == np.arange(sentences)[:, None]).astype(np.float32)
+        slots, targets = pad([row.slots for row in rows], -1), max(len(row.targets) for row in rows)
+        batch["members"] = (slots[:, None] == np.arange(targets)[:, None]).astype(np.float32)
     return batch
 
 
 def pad(rows: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
-    """Return the rows as one array, [rows, longest row]."""
+    """Return the rows as one array [rows, longest row], the shorter ones filled up at the end."""
     padded = np.full((len(rows), max(map(len, rows))), filler, dtype=np.int64)
-    for line, row in zip(padded, rows, strict=True):
-        line[: len(row)] = row
+    for padded_row, row in zip(padded, rows, strict=True):
+        padded_row[: len(row)] = row
     return padded
 
 
-def _cores(lengths: list[int], room: int) -> list[range]:
-    """Cut the article into stretches of at most `room` tokens, at least one sentence each."""
-    cores, first, used = [], 0, 0
+def _stretches(lengths: list[int], room: int) -> list[range]:
+    """Cut sentences of so many tokens into stretches of at most `room` tokens, at least one sentence each."""
+    stretches, start, tokens = [], 0, 0
     for number, length in enumerate(lengths):
-        if number > first and used + length > room:
-            cores.append(range(first, number))
-            first, used = number, 0
-        used += length
-    return [*cores, range(first, len(lengths))]
+        if number > start and tokens + length > room:
+            stretches.append(range(start, number))
+            start, tokens = number, 0
+        tokens += length
+    return [*stretches, range(start, len(lengths))]
 
 
-def _widen(lengths: list[int], core: range, room: int) -> range:
-    """Add neighbours to both sides of a stretch, in turn, while they fit."""
-    first, last, used = core.start, core.stop, sum(lengths[number] for number in core)
-    grown = True
-    while grown:
-        grown = False
-        if first > 0 and used + lengths[first - 1] <= room:
-            first, grown = first - 1, True
-            used += lengths[first]
-        if last < len(lengths) and used + lengths[last] <= room:
-            used, last, grown = used + lengths[last], last + 1, True
-    return range(first, last)
+def _with_neighbours(stretch: range, lengths: list[int], room: int) -> range:
+    """Add sentences before and after a stretch, in turn, while they fit into `room` tokens."""
+    start, stop, tokens = stretch.start, stretch.stop, sum(lengths[number] for number in stretch)
+    has_grown = True
+    while has_grown:
+        has_grown = False
+        if start > 0 and tokens + lengths[start - 1] <= room:
+            start -= 1
+            tokens += lengths[start]
+            has_grown = True
+        if stop < len(lengths) and tokens + lengths[stop] <= room:
+            tokens += lengths[stop]
+            stop += 1
+            has_grown = True
+    return range(start, stop)
 
 
-def _packed(pieces: list[list[int]], core: range, shown: range, cls_id: int) -> ModelInput:
+def _pack(sentences: list[list[int]], stretch: range, shown: range, cls_id: int) -> ModelInput:
+    """Join the token ids of the sentences that are shown; those of the stretch are the targets."""
     ids, slots = [cls_id], [-1]
     for number in shown:
-        ids.extend(pieces[number])
-        slots.extend([number - core.start if number in core else -1] * len(pieces[number]))
-    return ModelInput(ids, slots, list(core))
+        ids.extend(sentences[number])
+        slot = number - stretch.start if number in stretch else -1
+        slots.extend([slot] * len(sentences[number]))
+    return ModelInput(ids, slots, list(stretch))

@@ -1,4 +1,4 @@
-"""The model card of an artifact: `write_card(folder, scheme, config, metrics)` writes README.md."""
+"""Write the model card of an artifact, its README.md: `write_card(folder, scheme, config, metrics)`."""
 
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,18 @@ TEMPLATE = Path(__file__).parent / "card.md.jinja"
 
 
 def write_card(folder: Path, scheme: LabelScheme, config: dict[str, Any], metrics: dict[str, Any]) -> None:
-    """Write the card from the filled config and what metrics.json holds."""
+    """Write the card from the label scheme, the filled config and the content of metrics.json."""
     from huggingface_hub import ModelCard, ModelCardData
 
-    test = metrics["test"]
+    backbone = config["model"]["backbone"]
     data = ModelCardData(
         language="en",
         library_name="transformers",
         pipeline_tag="text-classification",
-        base_model=None if config["model"]["backbone"].startswith("package:") else config["model"]["backbone"],
+        base_model=None if backbone.startswith("package:") else backbone,
         metrics=["f1", "accuracy"],
         tags=["news", "sentence-classification", scheme.name],
     )
-    card = ModelCard.from_template(data, template_path=str(TEMPLATE), scheme=scheme, config=config, test=test, metrics=metrics)
+    values = {"scheme": scheme, "config": config, "test": metrics["test"], "metrics": metrics}
+    card = ModelCard.from_template(data, template_path=str(TEMPLATE), **values)
     write_whole(folder / "README.md", str(card) + "\n")

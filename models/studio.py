@@ -1,4 +1,4 @@
-"""Annotate in Label Studio: make a project, push articles, pull annotations, show a model's suggestions.
+"""Annotate in Label Studio: create a project, push articles, pull annotations, show a model's suggestions.
 
     newsvoice studio start                       install and start a server on this machine; stop ends it
     newsvoice studio create "Ferries" --annotators 2
@@ -8,10 +8,10 @@
     newsvoice studio predict Ferries --model models/artifacts/default
     newsvoice studio review "Ferries, disputed"
 
-The server is that of `newsvoice studio start`, or any other: LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, a legacy or a personal
-access token. pull writes labels/corpus/studio, a corpus like any other, to train on with data.attached=[labels/corpus/studio].
-What the server gave is kept in its folder raw; take a folder for each server. A project is named by its title or number.
-Needs the optional group: pip install 'newsvoice[studio]'
+The server is the one that `newsvoice studio start` runs, or any other that LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY (a legacy
+or a personal access token) name. PROJECT is the title or the number of a project. pull writes labels/corpus/studio, a corpus
+like any other; train on it with data.attached=[labels/corpus/studio]. It keeps the server's exports in the subfolder raw: use
+one corpus folder for each server. Needs the optional group: pip install 'newsvoice[studio]'
 """
 
 import argparse
@@ -33,7 +33,7 @@ from labels.studio import local_server
 from labels.studio.answers import merge_tasks
 from labels.studio.connect import connect
 from labels.studio.pull import CORPUS, pull_corpus
-from labels.studio.server import KEY, URL, Prediction, Studio
+from labels.studio.server import KEY, URL, Studio, Suggestion
 from labels.studio.tasks import article_result, article_task, article_uid, read_article, sentence_tasks, suggestion
 from labels.studio.views import article_view, check_view, sentence_view
 
@@ -48,31 +48,33 @@ def add_to(verbs: Any) -> None:
     start = add_verb(studio, "start", _start, "Install and start a server on this machine; print its address and credentials.")
     start.add_argument("--port", type=int, default=local_server.PORT)
     add_verb(studio, "stop", _stop, "Stop that server; the data stays.")
-    create = _add(studio, "create", _create, "Make a project.", "TITLE")
-    create.add_argument("--annotators", type=int, default=1, help="who answer a task before it is done")
-    push = _add(studio, "push", _push, "Add articles; those that the project has already stay as they are.")
+    create = _add_project_verb(studio, "create", _create, "Create a project.", "TITLE")
+    create.add_argument("--annotators", type=int, default=1, help="who must answer a task before it is done (default: 1)")
+    push = _add_project_verb(studio, "push", _push, "Add articles; those that the project already has stay as they are.")
     push.add_argument("articles", nargs="+", metavar="ARTICLE", help="as for newsvoice tag")
-    push.add_argument("--event", default="", help="what they report; outlets on one event are kept together when data is split")
-    pull = _add(studio, "pull", _pull, "Bring a corpus up to date with the annotations.")
-    predict = _add(studio, "predict", _predict, "Show a model's suggestions in all tasks.")
-    _add(studio, "status", _status, "Tell what is done and left, the agreement, how often suggestions were kept.")
-    review = _add(studio, "review", _review, "Push the sentences whose votes disagree to a project of their own.", "TITLE")
-    for verb in (create, review):
-        verb.add_argument("--view", choices=VIEWS, default="sentence", help="what a task is (default: %(default)s)")
-    for verb in (pull, review):
-        verb.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER", help="default: %(default)s")
-    for verb in (push, predict):
-        verb.add_argument(
-            "--model", type=Path, required=verb is predict, metavar="DIR", help="a trained model, to suggest labels"
+    push.add_argument("--event", default="", help="what they report; articles on one event are kept together in splits")
+    pull = _add_project_verb(studio, "pull", _pull, "Bring a corpus up to date with the annotations.")
+    predict = _add_project_verb(studio, "predict", _predict, "Show a model's suggestions in all tasks.")
+    _add_project_verb(studio, "status", _status, "Show what is done and left, agreement, how often suggestions were kept.")
+    review = _add_project_verb(studio, "review", _review, "Push sentences whose votes disagree to a review project.", "TITLE")
+    for parser in (create, review):
+        parser.add_argument("--view", choices=VIEWS, default="sentence", help="what a task is (default: %(default)s)")
+    for parser in (pull, review):
+        parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER", help="default: %(default)s")
+    for parser in (push, predict):
+        parser.add_argument(
+            "--model", type=Path, required=parser is predict, metavar="DIR", help="a model that suggests labels"
         )
 
 
-def _add(studio: Any, name: str, work: Verb, description: str, project: str = "PROJECT") -> argparse.ArgumentParser:
-    """Add a verb that talks to a server about a project."""
+def _add_project_verb(
+    studio: Any, name: str, verb: Verb, description: str, project: str = "PROJECT"
+) -> argparse.ArgumentParser:
+    """Add a verb that works on a project of a server."""
 
     def run(arguments: argparse.Namespace) -> int:
         scheme = load_scheme(arguments.scheme)
-        work(connect(arguments.timeout), scheme, arguments)
+        verb(connect(arguments.timeout), scheme, arguments)
         return DONE
 
     parser = add_verb(studio, name, run, description)
@@ -83,16 +85,22 @@ def _add(studio: Any, name: str, work: Verb, description: str, project: str = "P
 
 
 def push_tasks(studio: Studio, project: int, tasks: Sequence[dict[str, Any]], model: Path | None = None) -> None:
-    """Push tasks, given their data, then a model's suggestions for them, and say how many tasks were new."""
+    """Push tasks and a model's suggestions for them; print how many tasks were new.
+
+    Args:
+        project: its number.
+        tasks: the data of the tasks (labels.studio.tasks).
+        model: folder of a trained model; without it, nothing is suggested.
+    """
     with progress("pushed", "tasks") as report:
         added = studio.push(project, tasks, report)
     if model:
-        _show(studio, project, *_suggest(model, tasks))
+        _push_suggestions(studio, project, *_suggest(model, tasks))
     print(f"{added} tasks added, {len(tasks) - added} were there: {studio.url}/projects/{project}")
 
 
 def review_project(studio: Studio, scheme: LabelScheme, title: str, view: str = "sentence") -> int:
-    """Return the project of that title, made for review if there is none."""
+    """Return the number of the project with that title; create it if there is none."""
     if title not in studio.projects().values():
         return studio.create(title, VIEWS[view](scheme), guide(), 1)
     project = studio.find(title)
@@ -101,7 +109,7 @@ def review_project(studio: Studio, scheme: LabelScheme, title: str, view: str = 
 
 
 def guide() -> str:
-    """Return the annotator's guide as HTML, for the page's instruction."""
+    """Return the annotator's guide as HTML, which Label Studio shows as a project's instruction."""
     from markdown_it import MarkdownIt
 
     text = re.sub(r"<!--.*?-->", "", located(GUIDE).read_text(encoding="utf-8"), flags=re.DOTALL).replace("<br>", " / ")
@@ -117,11 +125,14 @@ def _push(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) ->
     project = studio.find(arguments.project)
     view = studio.view(project)
     check_view(view, scheme, arguments.project)
-    whole = "$article_text" not in view
+    is_sentence_view = "$article_text" in view
     tasks: list[dict[str, Any]] = []
     for article in read_articles(arguments.articles):
-        of_article = (article, sentences_of(article), arguments.event)
-        tasks += [article_task(*of_article)] if whole else sentence_tasks(*of_article)
+        sentences = sentences_of(article)
+        if is_sentence_view:
+            tasks += sentence_tasks(article, sentences, arguments.event)
+        else:
+            tasks.append(article_task(article, sentences, arguments.event))
     push_tasks(studio, project, tasks, arguments.model)
 
 
@@ -130,17 +141,18 @@ def _pull(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) ->
     corpus, faults = pull_corpus(studio, studio.find(arguments.project), folder, scheme)
     for fault in faults:
         print(fault, file=sys.stderr)
-    labelled = sum(s.label is not None for a in corpus for s in a.sentences)
-    disputed = sum(s.label is None and bool(s.votes) for a in corpus for s in a.sentences)
+    sentences = [sentence for article in corpus for sentence in article.sentences]
+    labelled = sum(sentence.label is not None for sentence in sentences)
+    disputed = sum(sentence.label is None and bool(sentence.votes) for sentence in sentences)
     print(f"{folder}: {len(corpus)} articles, {labelled} sentences labelled, {disputed} to be reviewed")
 
 
 def _predict(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) -> None:
     project = studio.find(arguments.project)
     check_view(studio.view(project), scheme, arguments.project)
-    version, suggested = _suggest(arguments.model, [task["data"] for task in studio.tasks(project)])
-    added = _show(studio, project, version, suggested)
-    print(f"{version}: {added} suggestions added, {len(suggested) - added} were there: {studio.url}/projects/{project}")
+    version, suggestions = _suggest(arguments.model, [task["data"] for task in studio.tasks(project)])
+    added = _push_suggestions(studio, project, version, suggestions)
+    print(f"{version}: {added} suggestions added, {len(suggestions) - added} were there: {studio.url}/projects/{project}")
 
 
 def _status(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) -> None:
@@ -148,9 +160,9 @@ def _status(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) 
 
     tasks = studio.tasks(studio.find(arguments.project), "all")
     for task in tasks:
-        task["data"].pop("review", None)  # here everybody counts by name, reviewers too
+        task["data"].pop("review", None)  # so that reviewers are counted by name like all annotators
     corpus, faults = merge_tasks([], tasks, scheme)
-    votes = [s.votes for a in corpus for s in a.sentences if s.votes]
+    votes = [sentence.votes for article in corpus for sentence in article.sentences if sentence.votes]
     sentences = sum(1 if "index" in task["data"] else len(task["data"].get("sentences", ())) for task in tasks)
     print(_work_done(votes, sentences, scheme))
     for pair in agreement(votes):
@@ -161,26 +173,26 @@ def _status(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) 
 
 def _review(studio: Studio, scheme: LabelScheme, arguments: argparse.Namespace) -> None:
     tasks: list[dict[str, Any]] = []
-    suggested: dict[str, Prediction] = {}
+    suggestions: dict[str, Suggestion] = {}
     for annotated in read_corpus(arguments.corpus, scheme):
         sentences = [s.sentence for s in annotated.sentences]
-        notes = {s.sentence.index: _said(s.votes) for s in annotated.sentences if s.votes and s.label is None}
+        notes = {s.sentence.index: _list_votes(s.votes) for s in annotated.sentences if s.votes and s.label is None}
         if arguments.view == "sentence":
             tasks += sentence_tasks(annotated.article, sentences, annotated.event, notes)
         elif notes:
             tasks.append(article_task(annotated.article, sentences, annotated.event) | {"review": True})
             labelled = [(s.sentence, s.label or s.votes[0].label) for s in annotated.sentences if s.votes or s.label]
-            suggested[tasks[-1]["uid"]] = (article_result(annotated.article, labelled), 1.0)
+            suggestions[tasks[-1]["uid"]] = (article_result(annotated.article, labelled), 1.0)
     project = review_project(studio, scheme, arguments.project, arguments.view)
     push_tasks(studio, project, tasks)
-    if suggested:
-        _show(studio, project, "corpus", suggested)
+    if suggestions:
+        _push_suggestions(studio, project, "corpus", suggestions)
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    known = local_server.start(local_server.DATA, arguments.port)
+    credentials = local_server.start(local_server.DATA, arguments.port)
     for title, key in (("address", URL), ("e-mail", "email"), ("password", "password"), ("token", KEY)):
-        print(f"{title:<10}{known[key]}")
+        print(f"{title:<10}{credentials[key]}")
     return DONE
 
 
@@ -189,18 +201,18 @@ def _stop(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _show(studio: Studio, project: int, version: str, suggested: dict[str, Prediction]) -> int:
-    """Give tasks a model version's suggestions, by uid; return how many were new."""
+def _push_suggestions(studio: Studio, project: int, version: str, suggestions: dict[str, Suggestion]) -> int:
+    """Push a model version's suggestions, {uid of a task: suggestion}; return how many were new."""
     with progress("suggested", "tasks") as report:
-        return studio.predict(project, version, suggested, report)
+        return studio.predict(project, version, suggestions, report)
 
 
-def _said(votes: Sequence[Annotation]) -> str:
+def _list_votes(votes: Sequence[Annotation]) -> str:
     return ", ".join(f"{vote.annotator}: {vote.label}" for vote in votes)
 
 
-def _suggest(model: Path, tasks: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Prediction]]:
-    """Return the model's version and what it suggests for tasks, given their data, by uid; articles are tagged whole."""
+def _suggest(model: Path, tasks: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Suggestion]]:
+    """Return the model's version, and its suggestions for tasks of such data by uid; each article is tagged once."""
     from models import Tagger
     from models.artifact import model_version
 
@@ -211,23 +223,27 @@ def _suggest(model: Path, tasks: Sequence[dict[str, Any]]) -> tuple[str, dict[st
         articles[uids[-1]] = (article, sentences)
     with progress("tagged", "sentences") as report:
         tagged = dict(zip(articles, Tagger.load(model).tag_split(list(articles.values()), report), strict=True))
-    suggested = {}
+    suggestions = {}
     for task, uid in zip(tasks, uids, strict=True):
-        predictions = [p for _, p in tagged[uid].sentences]
-        suggested[task["uid"]] = suggestion(task, [p.label for p in predictions], [p.probability for p in predictions])
-    return model_version(model), suggested
+        predictions = [prediction for _, prediction in tagged[uid].sentences]
+        suggestions[task["uid"]] = suggestion(task, [p.label for p in predictions], [p.probability for p in predictions])
+    return model_version(model), suggestions
 
 
 def _work_done(votes: Sequence[Sequence[Annotation]], sentences: int, scheme: LabelScheme) -> str:
-    """Return a table: for each annotator sentences done and left, each label, seconds a sentence, suggestions kept."""
+    """Return a table with a row for each annotator: sentences done and left, labels, seconds a sentence, suggestions kept."""
     lines = [f"{'annotator':<16}{'done':>6}{'left':>6}" + "".join(f"{name:>19}" for name in scheme.names) + "   seconds  kept"]
-    for who in sorted({vote.annotator for of_sentence in votes for vote in of_sentence}):
-        given = [vote for of_sentence in votes for vote in of_sentence if vote.annotator == who]
-        labels = Counter(vote.label for vote in given)
-        seconds = [vote.seconds for vote in given if vote.seconds is not None]
-        shown = [vote for vote in given if vote.origin != "manual"]
-        kept = f"{sum(vote.origin == 'prediction' for vote in shown) / len(shown):>6.0%}" if shown else f"{'–':>6}"
-        spent = f"{median(seconds):>10.1f}" if seconds else f"{'–':>10}"
+    by_annotator: dict[str, list[Annotation]] = {}
+    for sentence_votes in votes:
+        for vote in sentence_votes:
+            by_annotator.setdefault(vote.annotator, []).append(vote)
+    for annotator, own_votes in sorted(by_annotator.items()):
+        labels = Counter(vote.label for vote in own_votes)
         counts = "".join(f"{labels[name]:>19}" for name in scheme.names)
-        lines.append(f"{who:<16}{len(given):>6}{sentences - len(given):>6}{counts}{spent}{kept}")
+        timed = [vote.seconds for vote in own_votes if vote.seconds is not None]
+        seconds = f"{median(timed):>10.1f}" if timed else f"{'–':>10}"
+        suggested = [vote for vote in own_votes if vote.origin != "manual"]
+        kept_count = sum(vote.origin == "prediction" for vote in suggested)
+        kept = f"{kept_count / len(suggested):>6.0%}" if suggested else f"{'–':>6}"
+        lines.append(f"{annotator:<16}{len(own_votes):>6}{sentences - len(own_votes):>6}{counts}{seconds}{kept}")
     return "\n".join(lines)

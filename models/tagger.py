@@ -13,7 +13,7 @@ from labels.articles.boilerplate import find_boilerplate
 from labels.articles.splitting import sentences_of
 from labels.scheme import LabelScheme
 from models.arrays import Floats
-from models.artifact import ONNX, broken, read_artifact
+from models.artifact import ONNX, loading_error, read_artifact
 from models.calibration import softmax
 from models.contexts import ArticleTokenizer, Forward, ModelInput, collate
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BATCH_TOKENS = 2048  # padded tokens at once: small enough for a processor's cache, large enough to keep it busy
+Progress = Callable[[int, int], None]  # takes the number of sentences that are done, and of all
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model says of one sentence; it abstains where it is too unsure to reach the precision promised."""
+    """What the model says of one sentence; it abstains where it is not sure enough for the precision it was set to."""
 
     label: str
     probability: float
@@ -43,9 +44,9 @@ class TaggedArticle:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Sentences of each label, in the scheme's order."""
-        found = Counter(prediction.label for _, prediction in self.sentences)
-        return {name: found[name] for name in self.scheme.names}
+        """Number of sentences of each label, in the scheme's order."""
+        counter = Counter(prediction.label for _, prediction in self.sentences)
+        return {name: counter[name] for name in self.scheme.names}
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Tagger:
     """A trained classifier, ready to tag.
 
     Attributes:
-        forward: the model, from batches of inputs to their logits [batch, (sentences,) labels].
-        abstain_below: probability under which it abstains.
-        batch_tokens: padded tokens shown to it at once.
+        forward: the model: batches → their logits, [batch, labels] or, for window, [batch, targets, labels].
+        abstain_below: probability under which the model abstains.
+        batch_tokens: padded tokens of a batch.
     """
 
     forward: Forward
@@ -66,10 +67,10 @@ class Tagger:
 
     @classmethod
     def load(cls, path: str | Path) -> "Tagger":
-        """Load an artifact folder; torch is imported only if its weights are torch's.
+        """Load an artifact folder; torch is imported only if its weights are for torch.
 
         Raises:
-            ArtifactError: the folder holds no trained model, a broken one, or one whose labels are not its scheme's.
+            ArtifactError: the folder holds no trained model, a broken one, or one whose labels are not those of its scheme.
         """
         artifact = read_artifact(Path(path))
         if artifact.weights.name == ONNX:
@@ -80,17 +81,17 @@ class Tagger:
 
         model, tokenizer = load_classifier(artifact)
         try:
-            return cls.of(model, tokenizer, artifact.scheme)
-        except (AttributeError, OverflowError, ValueError) as error:  # of a tokenizer that is not as models.contexts needs it
-            raise broken(artifact.folder, error) from error
+            return cls.from_model(model, tokenizer, artifact.scheme)
+        except (AttributeError, OverflowError, ValueError) as error:  # models.contexts cannot use this tokenizer
+            raise loading_error(artifact.folder, error) from error
 
     @classmethod
-    def of(cls, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", scheme: LabelScheme) -> "Tagger":
-        """Make a tagger of a model in memory."""
+    def from_model(cls, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", scheme: LabelScheme) -> "Tagger":
+        """Make a tagger of a torch model in memory."""
         from models.classifier import forward_of
 
         context, abstain_below = getattr(model.config, "context", "single"), getattr(model.config, "abstain_below", 0.0)
-        return cls(forward_of(model), ArticleTokenizer.of(tokenizer, context), scheme, abstain_below)
+        return cls(forward_of(model), ArticleTokenizer.from_transformers(tokenizer, context), scheme, abstain_below)
 
     def tag(self, article: Article) -> TaggedArticle:
         """Split an article and tag its sentences.
@@ -100,50 +101,57 @@ class Tagger:
         """
         return self.tag_all([article])[0]
 
-    def tag_all(self, articles: Sequence[Article], progress: Callable[[int, int], None] | None = None) -> list[TaggedArticle]:
-        """Tag several articles in one go, which is faster than one by one."""
+    def tag_all(self, articles: Sequence[Article], progress: Progress | None = None) -> list[TaggedArticle]:
+        """Split and tag several articles together, which is faster than one by one.
+
+        Raises:
+            ArticleError: one of them has no sentence.
+        """
         return self.tag_split([(article, sentences_of(article)) for article in articles], progress)
 
-    def tag_split(self, articles: Sequence[Split], progress: Callable[[int, int], None] | None = None) -> list[TaggedArticle]:
-        """Tag articles whose sentences are given; `progress` is called with (sentences done, all)."""
-        found = self.probabilities([[sentence.text for sentence in sentences] for _, sentences in articles], progress)
-        return [
-            TaggedArticle(
-                article,
-                tuple((s, self._prediction(row)) for s, row in zip(sentences, rows, strict=True)),
-                self.scheme,
-            )
-            for (article, sentences), rows in zip(articles, found, strict=True)
-        ]
+    def tag_split(self, articles: Sequence[Split], progress: Progress | None = None) -> list[TaggedArticle]:
+        """Tag articles that are split into sentences already."""
+        probabilities = self.probabilities([[sentence.text for sentence in sentences] for _, sentences in articles], progress)
+        tagged = []
+        for (article, sentences), rows in zip(articles, probabilities, strict=True):
+            predictions = map(self._prediction, rows)
+            tagged.append(TaggedArticle(article, tuple(zip(sentences, predictions, strict=True)), self.scheme))
+        return tagged
 
-    def probabilities(
-        self, articles: Sequence[Sequence[str]], progress: Callable[[int, int], None] | None = None
-    ) -> list[Floats]:
-        """Return for each article, given as its sentences, an array [sentences, labels] of calibrated probabilities.
+    def probabilities(self, articles: Sequence[Sequence[str]], progress: Progress | None = None) -> list[Floats]:
+        """Return for each article, a list of sentences, an array [sentences, labels] of calibrated probabilities.
 
-        Lines that plainly are boilerplate get their label with certainty, if the scheme has one; the model never sees them.
+        Boilerplate that a rule recognises is not shown to the model: it gets the scheme's label for boilerplate with
+        probability 1. If the scheme has no such label, only empty sentences are not shown; they get equal probabilities.
         """
-        boilerplate = self.scheme.boilerplate_label
-        known = [find_boilerplate(texts) if boilerplate else [not text.strip() for text in texts] for texts in articles]
-        shown = [[t for t, f in zip(texts, flags, strict=True) if not f] for texts, flags in zip(articles, known, strict=True)]
+        boilerplate, size = self.scheme.boilerplate_label, len(self.scheme.names)
+        if boilerplate:
+            skipped = [find_boilerplate(texts) for texts in articles]
+            skipped_row = np.eye(size)[self.scheme.label2id[boilerplate]]
+        else:
+            skipped = [[not text.strip() for text in texts] for texts in articles]
+            skipped_row = np.full(size, 1 / size)
+        shown = [
+            [text for text, is_skipped in zip(texts, flags, strict=True) if not is_skipped]
+            for texts, flags in zip(articles, skipped, strict=True)
+        ]
         results: list[Floats] = []
-        for flags, logits in zip(known, self.logits(shown, progress), strict=True):
-            rows = np.full((len(flags), len(self.scheme.names)), 1 / len(self.scheme.names))
-            if boilerplate:
-                rows[:] = np.eye(len(self.scheme.names))[self.scheme.label2id[boilerplate]]
+        for flags, logits in zip(skipped, self.logits(shown, progress), strict=True):
+            rows = np.tile(skipped_row, (len(flags), 1))
             rows[~np.array(flags, dtype=bool)] = softmax(logits)
             results.append(rows)
         return results
 
-    def logits(self, articles: Sequence[Sequence[str]], progress: Callable[[int, int], None] | None = None) -> list[Floats]:
-        """Return for each article an array [sentences, labels] of the model's raw scores, every sentence shown to it."""
+    def logits(self, articles: Sequence[Sequence[str]], progress: Progress | None = None) -> list[Floats]:
+        """Show every sentence of the articles to the model; return its raw scores, an array [sentences, labels] for each."""
         rows = [(number, row) for number, texts in enumerate(articles) for row in self.tokenizer.encode(texts)]
         results: list[Floats] = [np.zeros((len(texts), len(self.scheme.names))) for texts in articles]
         done, total = 0, sum(map(len, articles))
         batches = list(batched(rows, self.batch_tokens))
         inputs = (collate([row for _, row in batch], self.tokenizer.pad_id) for batch in batches)
-        for batch, found in zip(batches, self.forward(inputs), strict=True):
-            for (number, row), scores in zip(batch, found, strict=True):
+        for batch, batch_logits in zip(batches, self.forward(inputs), strict=True):
+            for (number, row), scores in zip(batch, batch_logits, strict=True):
+                # For window, scores are [targets, labels], and filled up to the row of the batch with the most targets.
                 results[number][row.targets] = scores[: len(row.targets)] if scores.ndim == 2 else scores
                 done += len(row.targets)
             if progress:
@@ -151,6 +159,7 @@ class Tagger:
         return results
 
     def _prediction(self, row: Floats) -> Prediction:
+        """Return the prediction for a sentence from its probabilities [labels]."""
         best = int(row.argmax())
         return Prediction(
             label=self.scheme.names[best],
@@ -161,13 +170,12 @@ class Tagger:
 
 
 def batched(rows: list[tuple[int, ModelInput]], tokens: int) -> Iterator[list[tuple[int, ModelInput]]]:
-    """Group inputs, each with a mark, by similar length, longest first, up to so many padded tokens a group."""
-    ordered = sorted(rows, key=lambda item: -item[1].length)
+    """Group numbered inputs of similar length, the longest first, up to so many padded tokens a group."""
     batch: list[tuple[int, ModelInput]] = []
-    for item in ordered:
+    for row in sorted(rows, key=lambda numbered: -numbered[1].length):
         if batch and (len(batch) + 1) * batch[0][1].length > tokens:
             yield batch
             batch = []
-        batch.append(item)
+        batch.append(row)
     if batch:
         yield batch

@@ -1,1 +1,1 @@
-"""One verb each, run as `python -m scripts.NAME`."""
+"""One command each: `python -m scripts.NAME --help`. They are run from a checkout; pip does not install them."""

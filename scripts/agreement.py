@@ -1,7 +1,7 @@
-"""Print how far the annotators of a corpus agree: kappa, alpha, per label, and who says what where they differ.
+"""Print how far the annotators of a corpus agree: kappa, alpha, F1 of each label, and how often which labels are confused.
 
 python -m scripts.agreement                      the shipped corpora
-python -m scripts.agreement path/to/corpus ...   a corpus folder, or a file of stand-off labels
+python -m scripts.agreement path/to/corpus ...   corpus folders, or files of stand-off labels
 """
 
 import argparse
@@ -20,8 +20,9 @@ SHIPPED = (Path("labels/corpus/fiction"), STANDOFF)
 
 
 def main() -> int:
+    """Run the command line; return its exit code."""
     parser = command(__doc__)
-    parser.add_argument("corpora", nargs="*", type=Path, default=SHIPPED, metavar="CORPUS")
+    parser.add_argument("corpora", nargs="*", type=Path, default=SHIPPED, metavar="CORPUS", help="default: the shipped corpora")
     return execute(parser, _run)
 
 
@@ -37,7 +38,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def votes_of(path: Path, scheme: LabelScheme) -> list[tuple[Annotation, ...]]:
-    """Return the votes on each sentence of a corpus folder, of a file of stand-off labels, or of a folder of such files."""
+    """Return the votes on each sentence of a corpus: a corpus folder, a file of stand-off labels, or a folder of such files."""
     files = [path] if path.suffix == ".jsonl" else sorted(path.glob("*.jsonl"))
     if (path / "articles.jsonl").exists() or not files:
         return [labeled.votes for article in read_corpus(path, scheme) for labeled in article.sentences]

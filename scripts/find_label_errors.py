@@ -1,10 +1,10 @@
-"""List the sentences whose gold label a model trained without them finds hard to believe.
+"""List the sentences whose gold label a model trained without them finds improbable.
 
     python -m scripts.find_label_errors configs/real.yaml
 
-How they are found: train/label_errors.py. The suspects, worst first, go to models/artifacts/NAME-label-errors.tsv, to be read
-again by people, and with --push to a Label Studio project of their own. The labels stay as they are. Needs the optional groups:
-pip install -e '.[train,studio]'
+train/label_errors.py describes the method. The suspects are written to models/artifacts/NAME-label-errors.tsv, worst first, for
+people to read again; with --push they also go to a Label Studio project. The labels are not changed. Needs the optional groups:
+pip install 'newsvoice[train,studio]'
 """
 
 import argparse
@@ -21,12 +21,13 @@ from train.label_errors import Suspect, find_label_errors
 
 
 def main() -> int:
+    """Run the command line; return its exit code."""
     parser = command(__doc__)
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for python -m train")
-    parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--push", metavar="TITLE", help="a Label Studio project for the review, made if there is none")
-    parser.add_argument("--most", type=int, default=200, help="sentences to push at most")
+    parser.add_argument("--folds", type=int, default=4, metavar="N", help="models to train (default: %(default)s)")
+    parser.add_argument("--push", metavar="TITLE", help="a Label Studio project for the review; created if it does not exist")
+    parser.add_argument("--most", type=int, default=200, metavar="N", help="sentences to push (default: %(default)s)")
     return execute(parser, _run)
 
 
@@ -46,9 +47,9 @@ def _table(suspects: Sequence[Suspect], scheme: LabelScheme) -> str:
     lines = ["article\thash\tlabel\tmodel\tquality\ttext"]
     for suspect in suspects:
         text = suspect.labeled.sentence.text
-        place = f"{suspect.article.article.id}\t{sentence_hash(text)}"
-        labels = f"{suspect.labeled.label}\t{_best(suspect, scheme)}\t{suspect.quality:.4f}"
-        lines.append(f"{place}\t{labels}\t{' '.join(text.split())}")
+        place = [suspect.article.article.id, sentence_hash(text)]
+        labels = [str(suspect.labeled.label), _predicted(suspect, scheme), f"{suspect.quality:.4f}"]
+        lines.append("\t".join([*place, *labels, " ".join(text.split())]))
     return "\n".join(lines) + "\n"
 
 
@@ -58,22 +59,21 @@ def _push(suspects: Sequence[Suspect], scheme: LabelScheme, title: str) -> None:
     from labels.studio.tasks import sentence_tasks
     from models.studio import push_tasks, review_project
 
-    notes: dict[str, dict[int, str]] = {}
     articles = {suspect.article.article.id: suspect.article for suspect in suspects}
+    notes: dict[str, dict[int, str]] = {article_id: {} for article_id in articles}
     for suspect in suspects:
-        guess = f"{_best(suspect, scheme)} ({suspect.probabilities.max():.2f})"
-        note = f"gold label: {suspect.labeled.label}, model: {guess}"
-        notes.setdefault(suspect.article.article.id, {})[suspect.labeled.sentence.index] = note
-    tasks = [
-        task
-        for name, annotated in articles.items()
-        for task in sentence_tasks(annotated.article, [s.sentence for s in annotated.sentences], annotated.event, notes[name])
-    ]
+        predicted = f"{_predicted(suspect, scheme)} ({suspect.probabilities.max():.2f})"
+        note = f"gold label: {suspect.labeled.label}, model: {predicted}"
+        notes[suspect.article.article.id][suspect.labeled.sentence.index] = note
+    tasks = []
+    for article_id, annotated in articles.items():
+        sentences = [labeled.sentence for labeled in annotated.sentences]
+        tasks += sentence_tasks(annotated.article, sentences, annotated.event, notes[article_id])
     studio = connect()
     push_tasks(studio, review_project(studio, scheme, title), tasks)
 
 
-def _best(suspect: Suspect, scheme: LabelScheme) -> str:
+def _predicted(suspect: Suspect, scheme: LabelScheme) -> str:
     return scheme.names[int(suspect.probabilities.argmax())]
 
 

@@ -1,8 +1,8 @@
-"""Train on parts of the annotations and draw what each part is worth.
+"""Train on parts of the annotations, and draw how the score grows with their number.
 
     python -m scripts.learning_curve configs/real.yaml
 
-What is trained: train/learning_curve.py. Writes docs/measured/learning.json and docs/learning-curve.png.
+train/learning_curve.py says what is trained. Writes docs/measured/learning.json and docs/learning-curve.png.
 """
 
 import argparse
@@ -22,6 +22,7 @@ PICTURE = Path("docs/learning-curve.png")
 
 
 def main() -> int:
+    """Run the command line; return its exit code."""
     parser = command(__doc__)
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for python -m train")
@@ -40,9 +41,10 @@ def _draw(rows: Sequence[dict[str, Any]]) -> None:
     from train.figures import curves_png
 
     sentences = [row["sentences"] for row in rows]
-    low, high = ([row["macro_f1_interval"][side] for row in rows] for side in (0, 1))
+    lows = [row["macro_f1_interval"][0] for row in rows]
+    highs = [row["macro_f1_interval"][1] for row in rows]
     with curves_png(PICTURE, "annotated sentences", "macro F1, real test articles") as axes:
-        axes.fill_between(sentences, low, high, alpha=0.15, color="#1d5fa8", linewidth=0)
+        axes.fill_between(sentences, lows, highs, alpha=0.15, color="#1d5fa8", linewidth=0)
         axes.plot(sentences, [row["macro_f1"] for row in rows], marker="o", color="#1d5fa8", label="model")
         axes.plot(sentences, [row["tfidf"] for row in rows], marker="s", color="#5f6368", label="TF-IDF + logistic regression")
         axes.set(ylim=(0.3, 0.9))

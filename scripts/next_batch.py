@@ -2,8 +2,8 @@
 
     python -m scripts.next_batch Ferries articles/ --model models/artifacts/default --size 200
 
-How they are chosen: train/active.py. What the project holds already is left out. scripts/bench/next_batch.py measures what
-this saves.
+train/active.py says how they are chosen. Sentences that the project already has are left out. scripts/bench/next_batch.py
+measures how many labels this saves.
 """
 
 import argparse
@@ -25,14 +25,17 @@ from train.active import choose, margin
 
 
 def main() -> int:
+    """Run the command line; return its exit code."""
     parser = command(__doc__)
-    parser.add_argument("project")
-    parser.add_argument("articles", nargs="+", metavar="ARTICLE", help="the pool, as for newsvoice tag")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
-    parser.add_argument("--size", type=int, default=200, help="sentences")
-    parser.add_argument("--per-article", type=int, default=10, help="sentences at most")
+    parser.add_argument("project", metavar="PROJECT", help="title or number of the project")
+    parser.add_argument("articles", nargs="+", metavar="ARTICLE", help="articles to choose from, as for newsvoice tag")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--size", type=int, default=200, metavar="N", help="sentences to push (default: %(default)s)")
+    parser.add_argument(
+        "--per-article", type=int, default=10, metavar="N", help="of one article at most (default: %(default)s)"
+    )
     parser.add_argument("--event", default="", help="what they report, if it is one event")
-    parser.add_argument("--scheme", type=Path, default=DEFAULT_SCHEME)
+    parser.add_argument("--scheme", type=Path, default=DEFAULT_SCHEME, help="the labels (default: those that ship)")
     return execute(parser, _run)
 
 
@@ -42,17 +45,18 @@ def _run(arguments: argparse.Namespace) -> int:
     studio = connect()
     project = studio.find(arguments.project)
     check_view(studio.view(project), load_scheme(arguments.scheme), arguments.project)
-    there = {task["data"].get("uid") for task in studio.tasks(project)}
+    present_uids = {task["data"].get("uid") for task in studio.tasks(project)}
     pool = [(article, sentences_of(article)) for article in read_articles(arguments.articles)]
     tasks = [task for article, sentences in pool for task in sentence_tasks(article, sentences, arguments.event)]
-    rows = Tagger.load(arguments.model).probabilities([[s.text for s in sentences] for _, sentences in pool])
-    margins, article_of = margin(np.concatenate(rows)), np.repeat(np.arange(len(pool)), [len(row) for row in rows])
-    new = np.array([task["uid"] not in there for task in tasks])
-    if not new.any():
-        raise ArticleError(f"{arguments.project}: holds all {len(tasks)} sentences of these articles; give others")
-    texts = [task["text"] for task, is_new in zip(tasks, new, strict=True) if is_new]
-    chosen = np.flatnonzero(new)[choose(margins[new], texts, article_of[new], arguments.size, arguments.per_article)]
-    push_tasks(studio, project, [tasks[i] for i in chosen], arguments.model)
+    probabilities = Tagger.load(arguments.model).probabilities([[s.text for s in sentences] for _, sentences in pool])
+    new = np.flatnonzero([task["uid"] not in present_uids for task in tasks])
+    if not len(new):
+        raise ArticleError(f"{arguments.project}: holds all {len(tasks)} sentences of these articles; name others")
+    margins = margin(np.concatenate(probabilities))
+    article_of = np.repeat(np.arange(len(pool)), [len(rows) for rows in probabilities])
+    texts = [tasks[number]["text"] for number in new]
+    chosen = new[choose(margins[new], texts, article_of[new].tolist(), arguments.size, arguments.per_article)]
+    push_tasks(studio, project, [tasks[number] for number in chosen], arguments.model)
     return DONE
 
 

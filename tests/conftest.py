@@ -22,6 +22,8 @@ HEADLESS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+if processes := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # threads of two processes on the same cores wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(processes))))
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -16,6 +16,7 @@ from pyarrow import parquet
 
 from labels.articles import archive
 from labels.articles.archive import plan, read_shard
+from labels.errors import ArticleError
 from models import Tagger
 from models.__main__ import main
 from scripts.bench.archive import _differences
@@ -252,3 +253,11 @@ def test_a_comparison_of_two_results_counts_rows_that_differ_or_are_missing(tmp_
         for number, part in enumerate((found[:4], found[4:])):  # in two files, as an archive is
             parquet.write_table(pa.Table.from_pylist(part), tmp_path / name / f"sentences/{number}.parquet")
     assert [_differences(tmp_path / "whole", tmp_path / name) for name in ("whole", "other", "short", "double")] == [0, 1, 1, 1]
+
+
+def test_a_file_that_has_become_shorter_meanwhile_is_told(tmp_path: Path):
+    source = write_jsonl(tmp_path / "articles.jsonl", 40)
+    [shard] = plan(source)
+    source.write_bytes(source.read_bytes()[:1000])
+    with pytest.raises(ArticleError, match="has become shorter"):
+        list(read_shard(shard))

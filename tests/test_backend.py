@@ -18,7 +18,7 @@ from labels.scheme import LabelScheme
 from labels.studio.tasks import sentence_tasks
 from labels.studio.views import sentence_view
 from models import Tagger
-from models.serve.backend import Backend, make_app
+from models.serve.backend import Backend, make_backend_app
 from tests.conftest import Run
 from train import retrain
 from train.retrain import Retrainer
@@ -36,7 +36,7 @@ def backend(artifact: Path, retrainer: Retrainer) -> Backend:
 
 @pytest.fixture
 def client(backend: Backend) -> Iterator[TestClient]:
-    with TestClient(make_app(backend)) as found:
+    with TestClient(make_backend_app(backend)) as found:
         yield found
 
 
@@ -148,7 +148,7 @@ def test_a_server_and_a_token_that_a_caller_names_are_not_used(
 
 
 def test_without_a_trainer_it_predicts_and_says_who_trains(artifact: Path):
-    with TestClient(make_app(Backend(artifact))) as client:
+    with TestClient(make_backend_app(Backend(artifact))) as client:
         hear(client, "START_TRAINING")
         assert "newsvoice serve --label-studio" in client.get("/health").json()["training"]
 

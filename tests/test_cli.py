@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -140,3 +141,26 @@ def test_a_refused_write_leaves_the_old_file(run: Run, artifact: Path, tmp_path:
     assert done.returncode == 2
     assert (tmp_path / "out.html").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "out.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module", "extra"),
+    [
+        (["serve"], "uvicorn", "serve"),
+        (["train", "configs/tiny.yaml"], "omegaconf", "train"),
+        (["studio", "status", "Tunnel"], "label_studio_sdk", "studio"),
+        (["tag-archive", "labels/samples", "nowhere", "--model", "MODEL"], "pyarrow", "archive"),
+        (["labels/samples", "--model", "MODEL"], "torch", "train"),
+    ],
+)
+def test_a_command_whose_library_is_missing_names_what_to_install(
+    run: Run, artifact: Path, tmp_path: Path, arguments: list[str], module: str, extra: str
+):
+    words = [str(artifact) if word == "MODEL" else str(tmp_path / word) if word == "nowhere" else word for word in arguments]
+    named = {"LABEL_STUDIO_URL": "http://127.0.0.1:1", "LABEL_STUDIO_API_KEY": "x"}
+    code = f"import sys; sys.modules[{module!r}] = None; from newsvoice import main; sys.exit(main({words!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | named, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert f"{module} is not installed; this needs: pip install 'newsvoice[{extra}]'" in done.stderr

@@ -137,7 +137,7 @@ def test_attaching_writes_a_corpus_and_says_what_does_not_match(run: Run, scheme
     done = run(*command)
     assert done.returncode == 1
     assert (
-        f"wikinews {labelled[0].doc}: {len(labelled[0].rows)} of {len(labelled[0].rows)} sentences read otherwise"
+        f"wikinews {labelled[0].doc}: {len(labelled[0].rows)} of {len(labelled[0].rows)} sentences differ in these texts"
         in done.stderr
     )
     assert len(read_corpus(tmp_path / "wikinews", scheme)) == len(labelled) - 1

@@ -92,7 +92,7 @@ TOKENIZER = AutoTokenizer.from_pretrained(locate_backbone(TINY))
 )
 def test_every_sentence_is_a_target_exactly_once(texts: list[str], context: str, max_length: int):
     TOKENIZER.model_max_length = max_length
-    rows = ArticleTokenizer.of(TOKENIZER, context).encode(texts)
+    rows = ArticleTokenizer.from_transformers(TOKENIZER, context).encode(texts)
     assert sorted(target for row in rows for target in row.targets) == list(range(len(texts)))
     for row in rows:
         assert len(row.input_ids) <= max_length
@@ -104,9 +104,9 @@ def test_every_sentence_is_a_target_exactly_once(texts: list[str], context: str,
 def test_token_ids_are_those_of_transformers():
     texts = ["It rained.", "“Nobody came,” she said – at 9.30 p.m. 😀", "word " * 200, "Ünïcode naïveté 北京 <b>x</b>"]
     TOKENIZER.model_max_length = 64
-    rows = ArticleTokenizer.of(TOKENIZER, "single").encode(texts)
+    rows = ArticleTokenizer.from_transformers(TOKENIZER, "single").encode(texts)
     assert [row.input_ids for row in rows] == TOKENIZER(texts, truncation=True, max_length=64)["input_ids"]
-    assert all(row.length <= 64 for row in ArticleTokenizer.of(TOKENIZER, "window").encode(texts))
+    assert all(row.length <= 64 for row in ArticleTokenizer.from_transformers(TOKENIZER, "window").encode(texts))
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -115,7 +115,7 @@ def test_padding_does_not_change_the_scores(context: str, scheme: LabelScheme):
     torch.manual_seed(0)
     model, tokenizer = build_classifier(locate_backbone(TINY), scheme, context, 64, True)
     model.eval()
-    articles = ArticleTokenizer.of(tokenizer, context)
+    articles = ArticleTokenizer.from_transformers(tokenizer, context)
     short = articles.encode(["It rained.", "Nobody came, she said."])
     long = articles.encode([f"The council of town {n} voted on Friday to close bridge {n}." for n in range(9)])
     alone, beside = forward_of(model)([collate(short, 0), collate([*short, *long], 0)])
@@ -131,7 +131,7 @@ def test_temperature_is_found_and_folded(scheme: LabelScheme):
     assert calibration_error(softmax(true), labels) < calibration_error(softmax(true * 3), labels)
 
     model, tokenizer = build_classifier(locate_backbone(TINY), scheme, "single", 64, True)
-    batch = collate(ArticleTokenizer.of(tokenizer, "single").encode(["It rained."]), 0)
+    batch = collate(ArticleTokenizer.from_transformers(tokenizer, "single").encode(["It rained."]), 0)
     [before] = forward_of(model.eval())([batch])
     fold_temperature(model, 2.5)
     [after] = forward_of(model)([batch])

@@ -16,7 +16,7 @@ def test_the_shipped_scheme_has_the_five_labels_in_order():
 
 def test_a_scheme_needs_no_more_than_names(tmp_path: Path):
     path = tmp_path / "subjectivity.yaml"
-    path.write_text("labels: [{name: obj}, {name: subj}]")
+    path.write_text("labels: [{name: obj, title: null, examples: null}, {name: subj}]")
     scheme = load_scheme(path)
     assert scheme.names == ("obj", "subj")
     assert scheme.boilerplate_label is None
@@ -26,12 +26,13 @@ def test_a_scheme_needs_no_more_than_names(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("labels: [{name: a}, {name: a}]", "label a stands there twice"),
+        ("labels: [{name: a}, {name: a}]", "label a is listed twice"),
         ("labels: [{name: a}, {nam: b}]", "label 2: needs a `name:`"),
         ("labels: [{name: a}, {name: b, color: red}]", "unknown key 'color'; did you mean 'colour'?"),
         ("labels: [{name: a}, {name: b, colour: red}]", "colour 'red' is not of the form '#1d5fa8'"),
         ("labels: [{name: a}]", "at least two entries"),
         ("labels: [{name: a}, {name: b, article_text: false}]", "at least two labels must be for article text"),
+        ("labels: [{name: a}, {name: b, examples: One.}]", "examples must be a list"),
         ("labels: [", "not a readable YAML file"),
         ("- a", "needs a list `labels:`"),
     ],

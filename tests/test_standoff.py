@@ -53,7 +53,7 @@ def test_a_sentence_that_moved_keeps_its_label_and_one_that_changed_loses_it():
     articles, faults = attach("made", [labelled(), labelled("d2")], {"d1": moved})
     assert [(s.sentence.text, s.label) for s in articles[0].sentences] == [(TEXTS[-1], "fact"), (TEXTS[1], "condition")]
     assert faults == [
-        "made d1: 1 of 3 sentences read otherwise here (index 0)",
+        "made d1: 1 of 3 sentences differ in these texts (index 0)",
         "made d2: not in these texts (3 labels unused)",
     ]
 

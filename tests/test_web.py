@@ -9,12 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from labels.articles import fetch as fetching
+from labels.articles.article import metadata
 from labels.articles.fetch import address_of, fetch
 from labels.articles.sources import read_articles
 from labels.errors import ArticleError
 from models import Tagger
 from models.formats.tables import to_json
-from models.serve.web import Limits, make_app
+from models.serve.web import Limits, make_page_app
 from tests.conftest import ROOT, Run, free_port
 
 TEXT = "The bridge closed on Monday.\n“We saw it coming,” the mayor said."
@@ -48,13 +50,13 @@ def tagger(artifact: Path) -> Tagger:
 
 @pytest.fixture
 def client(tagger: Tagger) -> Iterator[TestClient]:
-    with TestClient(make_app(tagger, "tiny-1", Limits(body=100_000))) as found:
+    with TestClient(make_page_app(tagger, "tiny-1", Limits(body=100_000))) as found:
         yield found
 
 
 def test_the_api_says_what_the_tagger_says(client: TestClient, tagger: Tagger):
     samples = read_articles([str(ROOT / "labels/samples")])
-    rows = [{key: getattr(a, key) for key in ("id", "text", "title", "outlet", "url", "published")} for a in samples]
+    rows = [{"id": article.id, "text": article.text, **metadata(article)} for article in samples]
     answer = client.post("/v1/tag", json={"articles": rows})
     assert answer.status_code == 200
     assert answer.json() == json.loads(to_json(tagger.tag_all(samples)))
@@ -100,7 +102,7 @@ def test_what_cannot_be_tagged_is_told(client: TestClient, status: int, kind: st
 
 
 def test_more_than_may_ever_wait_is_refused_at_once(tagger: Tagger):
-    with TestClient(make_app(tagger, "tiny-1", Limits(waiting=10))) as client:
+    with TestClient(make_page_app(tagger, "tiny-1", Limits(waiting=10))) as client:
         answer = client.post("/v1/tag", json={"articles": [{"text": TEXT * 20}]})
         assert (answer.status_code, answer.json()["detail"]) == (413, "more than 10 sentences; send less at once")
         assert client.post("/v1/tag", json={"articles": [{"text": TEXT}]}).status_code == 200
@@ -116,7 +118,7 @@ def test_one_article_at_fault_fails_alone(tagger: Tagger):
                 raise RuntimeError("poison")
             return tagger.tag_split(articles)
 
-    with TestClient(make_app(Faulty(), "x", Limits())) as client, ThreadPoolExecutor(20) as pool:  # type: ignore[arg-type]
+    with TestClient(make_page_app(Faulty(), "x", Limits())) as client, ThreadPoolExecutor(20) as pool:  # type: ignore[arg-type]
         asked = [{"articles": [{"text": "A poison." if number == 7 else TEXT}]} for number in range(20)]
         answers = [answer.status_code for answer in pool.map(lambda body: client.post("/v1/tag", json=body), asked)]
         assert answers == [500 if number == 7 else 200 for number in range(20)]
@@ -155,18 +157,20 @@ def test_what_the_page_cannot_tag_it_gives_back(client: TestClient):
     answer = client.post("/", data={"url": "https://example.org/"})
     assert answer.status_code == 403
     assert "fetches no pages" in answer.text
-    for content, kind in (
-        (b"x", "text/plain"),
-        (b"x", "multipart/form-data; boundary=y"),
-        (b"", "multipart/form-data; boundary=x"),
+    for content, kind, status, fault in (
+        (b"x", "text/plain", 400, "this is not the page&#39;s form"),
+        (b"x", "multipart/form-data", 400, "this is not the page&#39;s form"),
+        (b"x", "multipart/form-data; boundary=y", 400, "this is not the page&#39;s form"),
+        (b"", "multipart/form-data; boundary=x", 422, "Paste the text of an article, or choose a file."),
     ):
         answer = client.post("/", content=content, headers={"content-type": kind})
-        assert (answer.status_code, 'role="alert"' in answer.text) in {(400, True), (422, True)}
+        assert (answer.status_code, f'role="alert">{fault}<' in answer.text) == (status, True)
     answer = client.post("/", files={"file": ("x.docx", b"PK\0\0", "application/zip")}, data={"text": "kept"})
     assert (answer.status_code, "is a binary file" in answer.text, ">kept</textarea>" in answer.text) == (422, True, True)
     lone = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nThe \\ud800 closed.\r\n--x--\r\n'
     kind = "multipart/form-data; boundary=x; charset=unicode_escape"
-    assert client.post("/", content=lone, headers={"content-type": kind}).status_code in {200, 400}
+    answer = client.post("/", content=lone, headers={"content-type": kind})  # half a character, which is replaced
+    assert (answer.status_code, "closed.</span>" in answer.text) == (200, True)
 
 
 def test_a_pasted_article_has_its_headline(client: TestClient):
@@ -262,32 +266,66 @@ def test_fetching_checks_every_step(web: str, monkeypatch: pytest.MonkeyPatch):
             fetch(url, 100, public_only=True)
 
 
-@pytest.fixture(scope="module")
-def server(artifact: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def test_the_page_fetches_addresses_if_it_is_allowed_and_private_ones_never(web: str, tagger: Tagger):
+    with TestClient(make_page_app(tagger, "tiny-1", Limits(), allow_fetch=True)) as client:
+        assert 'name="url"' in client.get("/").text
+        answer = client.post("/", data={"url": f"{web}/page"})
+        assert (answer.status_code, "The bridge closed." in answer.text) == (200, True)
+        answer = client.post("/", data={"url": f"{web}/inside"})
+        assert (answer.status_code, "127.0.0.2 is not a public address" in answer.text) == (422, True)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server in a process of its own, and the file of what it prints."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def complaints(self) -> list[str]:
+        """Return what it has printed but for its greeting, and for what uvicorn says of requests that are not HTTP."""
+        greeting, *others = self.log.read_text(encoding="utf-8").splitlines()
+        assert greeting.startswith("serving ")
+        return [line for line in others if line != "WARNING:  Invalid HTTP request received."]
+
+    def stop(self) -> int:
+        """Tell it to stop; return its exit code."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+@contextmanager
+def serving(model: Path, log: Path, *options: str) -> Iterator[Served]:
+    """Start a server, wait until it answers, and end it with the block."""
     port = free_port()
-    yield from _serve(artifact, port, "--max-requests", "1000")
+    command = [sys.executable, "-m", "models", "serve", "--model", str(model), "--port", str(port), *options]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
+    served = Served(f"http://127.0.0.1:{port}", process, log)
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(served.url):
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield served
+    finally:
+        process.kill()
+        process.wait()
 
 
-def _serve(model: Path, port: int, *more: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    command = [sys.executable, "-m", "models", "serve", "--model", str(model), "--port", str(port), *more]
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
-        url = f"http://127.0.0.1:{port}"
-        try:
-            while True:
-                assert process.poll() is None
-                try:
-                    httpx.get(f"{url}/health")
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.1)
-            yield url, process
-        finally:
-            process.kill()
-            process.wait()
-        said.seek(0)
-        lines = [line for line in said.read().decode().splitlines() if "Invalid HTTP request" not in line]  # made-up ones
-        assert len(lines) == 1, lines  # "serving …", and nothing of any article
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(artifact, tmp_path_factory.mktemp("server") / "log", "--max-requests", "1000") as served:
+        yield served
 
 
 def _article(number: int) -> dict[str, str]:
@@ -319,14 +357,14 @@ def _memory(process: "subprocess.Popen[bytes]") -> int:
     return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())[0])
 
 
-def test_two_hundred_clients_get_each_their_own(server: tuple[str, "subprocess.Popen[bytes]"]):
-    url, process = server
+def test_two_hundred_clients_get_each_their_own(server: Served):
     for _ in range(2):
-        asyncio.run(_crowd(url, 200))
-    before = _memory(process)
+        assert asyncio.run(_crowd(server.url, 200)) == Counter()  # none is refused
+    before = _memory(server.process)
     for _ in range(2):
-        asyncio.run(_crowd(url, 200))
-    assert _memory(process) < before + 40_000, "kB"
+        assert asyncio.run(_crowd(server.url, 200)) == Counter()
+    assert _memory(server.process) < before + 40_000, "kB"
+    assert server.complaints() == []
 
 
 @pytest.mark.parametrize(
@@ -337,69 +375,80 @@ def test_two_hundred_clients_get_each_their_own(server: tuple[str, "subprocess.P
     ],
 )
 def test_made_up_requests_get_the_answers_that_the_description_promises(
-    server: tuple[str, "subprocess.Popen[bytes]"], phases: str, checks: tuple[str, ...], run: Run, tmp_path: Path
+    server: Served, phases: str, checks: tuple[str, ...], run: Run, tmp_path: Path
 ):
-    url, _ = server
     tries = ("--phases", phases, "--max-examples", FUZZED, "--seed", "7", "--generation-database", ":memory:", "--no-color")
-    done = run("schemathesis.cli", "run", f"{url}/openapi.json", *checks, *tries, cwd=tmp_path, timeout=60 + 2 * int(FUZZED))
+    done = run(
+        "schemathesis.cli", "run", f"{server.url}/openapi.json", *checks, *tries, cwd=tmp_path, timeout=60 + 2 * int(FUZZED)
+    )
     sys.stdout.write(done.stdout)
     assert done.returncode == 0
+    assert server.complaints() == []
 
 
-def test_slow_clients_hold_nobody_up(server: tuple[str, "subprocess.Popen[bytes]"]):
-    url, _ = server
-    host, port = url.removeprefix("http://").split(":")
+def test_slow_clients_hold_nobody_up(server: Served):
+    host, port = server.url.removeprefix("http://").split(":")
     slow = [socket.create_connection((host, int(port))) for _ in range(50)]
     try:
         for sock in slow:
             sock.sendall(b"POST /v1/tag HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nThe ")
         start = time.monotonic()
-        assert httpx.post(f"{url}/v1/tag", json={"articles": [_article(1)]}, timeout=30).status_code == 200
+        assert httpx.post(f"{server.url}/v1/tag", json={"articles": [_article(1)]}, timeout=30).status_code == 200
         assert time.monotonic() - start < 5
     finally:
         for sock in slow:
             sock.close()
+    assert server.complaints() == []
 
 
 @pytest.mark.parametrize(("limit", "status"), [(("--max-requests", "3"), 429), (("--max-waiting", "30"), 503)])
-def test_what_is_too_much_at_once_is_refused_and_comes_through_later(artifact: Path, limit: tuple[str, str], status: int):
-    for url, process in _serve(artifact, free_port(), *limit):
-        refused = asyncio.run(_crowd(url, 40))
+def test_what_is_too_much_at_once_is_refused_and_comes_through_later(
+    artifact: Path, tmp_path: Path, limit: tuple[str, str], status: int
+):
+    with serving(artifact, tmp_path / "log", *limit) as served:
+        refused = asyncio.run(_crowd(served.url, 40))
         assert set(refused) == {status}
-        spoofed = [httpx.get(f"{url}/health", headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
+        spoofed = [httpx.get(f"{served.url}/health", headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
         assert spoofed == [200] * 3
-        assert process.poll() is None
+        assert served.complaints() == []
+        assert served.process.poll() is None
 
 
-def test_what_was_begun_is_finished_when_the_server_is_told_to_stop(artifact: Path):
-    async def load(url: str, process: "subprocess.Popen[bytes]") -> tuple[int, list[Any]]:
-        async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+def test_what_was_begun_is_finished_when_the_server_is_told_to_stop(artifact: Path, tmp_path: Path):
+    async def load(served: Served) -> tuple[int, list[Any]]:
+        async with httpx.AsyncClient(base_url=served.url, timeout=120) as client:
             long = {"articles": [_article(6) | {"text": TEXT * 300}]}
             tasks = [asyncio.create_task(client.post("/v1/tag", json=long)) for _ in range(20)]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            process.send_signal(signal.SIGTERM)
+            served.process.terminate()
             open_then = sum(not task.done() for task in tasks)
             return open_then, await asyncio.gather(*tasks)
 
-    for url, process in _serve(artifact, free_port(), "--max-waiting", "100000"):
-        open_then, answers = asyncio.run(load(url, process))
+    with serving(artifact, tmp_path / "log", "--max-waiting", "100000") as served:
+        open_then, answers = asyncio.run(load(served))
         assert open_then > 0
         assert [answer.status_code for answer in answers] == [200] * 20
-        assert process.wait(30) in (0, -signal.SIGTERM)
+        assert served.process.wait(30) == -signal.SIGTERM  # its work done, it ends by the signal it was sent
+        assert served.complaints() == []
 
 
-def test_nothing_of_an_article_is_logged(artifact: Path):
-    for url, _ in _serve(artifact, free_port()):  # which looks at what was said
-        for kind, body in (
-            ("application/json", b'{"articles": [{"text": "Zanzibar closed on Monday."}]}'),
-            ("application/json", b'{"articles": [{"text": "Zanzibar'),
-            ("text/html", page_of("Zanzibar <time datetime='99/99/9999'>Zanzibar</time>").encode()),
-        ):
-            httpx.post(f"{url}/v1/tag", content=body, headers={"content-type": kind})
-        httpx.post(url, data={"text": "Zanzibar"})
-        host, port = url.removeprefix("http://").split(":")
+def test_nothing_of_an_article_is_logged(artifact: Path, tmp_path: Path):
+    with serving(artifact, tmp_path / "log") as served:
+        statuses = [
+            httpx.post(f"{served.url}/v1/tag", content=body, headers={"content-type": kind}).status_code
+            for kind, body in (
+                ("application/json", b'{"articles": [{"text": "Zanzibar closed on Monday."}]}'),
+                ("application/json", b'{"articles": [{"text": "Zanzibar'),
+                ("text/html", page_of("Zanzibar <time datetime='99/99/9999'>Zanzibar</time>").encode()),
+            )
+        ]
+        assert statuses == [200, 400, 200]
+        assert httpx.post(served.url, data={"text": "Zanzibar"}).status_code == 422  # a word is no sentence
+        host, port = served.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as gone:
             gone.sendall(b"POST /v1/tag HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 99\r\n\r\nZanzibar")
+        assert served.stop() == -signal.SIGTERM
+        assert served.complaints() == []
 
 
 def test_a_port_that_is_taken_is_told(artifact: Path, run: Run):

@@ -1,1 +1,5 @@
-"""From annotations to an artifact: `python -m train configs/default.yaml`, or `train(load_config(path))` from Python."""
+"""From annotations to an artifact: `python -m train configs/default.yaml`.
+
+In: a config (`train.config`) and the corpora that it names. Out: an artifact folder, which `models.Tagger.load` reads. From
+Python, `train.run.train(load_config(path))` does the same.
+"""

@@ -14,13 +14,14 @@ from labels.commands import DONE, add_verb, command, execute
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
     parser = command(__doc__, "python -m train")
     _add_arguments(parser)
     return execute(parser, _run, arguments)
 
 
 def add_to(verbs: Any) -> None:
-    """Add `train` to the commands of the command line."""
+    """Add `train` to the commands of `newsvoice`."""
     _add_arguments(add_verb(verbs, "train", _run, (__doc__ or "").replace("python -m train", "newsvoice train")))
 
 
@@ -30,7 +31,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the filled config and stop")
     parser.add_argument("--fresh", action="store_true", help="train again even if this run is finished or interrupted")
     parser.add_argument(
-        "--if-better", action="store_true", help="keep the split of the model that is there; replace it only by a better one"
+        "--if-better",
+        action="store_true",
+        help="train on the split of the model that has this name, and replace that model only by a better one",
     )
 
 
@@ -54,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if IS_MAIN:
         print(folder)
     if distributed.is_initialized():
-        distributed.destroy_process_group()  # else its threads can outlive the interpreter and abort the process
+        distributed.destroy_process_group()  # otherwise its threads may outlive the interpreter and abort the process
     return DONE
 
 

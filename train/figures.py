@@ -1,4 +1,4 @@
-"""Pictures as PNG: `confusion_png`, `reliability_png` of an evaluation; `curves_png`, `bars_png` for scripts that measure."""
+"""Pictures as PNG: `confusion_png` and `reliability_png` of an evaluation, `curves_png` and `bars_png` for scripts."""
 
 import io
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def confusion_png(confusion: list[list[int]], scheme: LabelScheme, path: Path) -> None:
-    """Draw counts [gold, predicted]; the shade is the share of the gold label."""
+    """Draw counts [gold label, predicted label]; the darker a cell, the larger its share of the gold label."""
     counts = np.array(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = _figure(len(counts) * 1.1 + 1.6, len(counts) * 0.9 + 1.4)
@@ -29,22 +29,23 @@ def confusion_png(confusion: list[list[int]], scheme: LabelScheme, path: Path) -
     axes.set_xlabel("predicted")
     axes.set_ylabel("annotated")
     for row, column in np.ndindex(*counts.shape):
-        shade = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, f"{counts[row, column]}\n{shares[row, column]:.0%}", ha="center", va="center", color=shade)
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}\n{shares[row, column]:.0%}", ha="center", va="center", color=colour)
     _save(figure, path)
 
 
 def reliability_png(probabilities: Floats, gold: Ints, path: Path, bins: int = 10) -> None:
-    """Draw accuracy against probability of the top label, with the number of sentences in each bin."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == gold
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    filled = [b for b in range(bins) if (which == b).any()]
+    """Draw the accuracy of the top label over its probability, with the number of sentences in each bin."""
+    confidence, is_right = probabilities.max(axis=1), probabilities.argmax(axis=1) == gold
+    bin_numbers = np.minimum((confidence * bins).astype(int), bins - 1)
+    filled, sizes = np.unique(bin_numbers, return_counts=True)
+    centres = (filled + 0.5) / bins
+    accuracy = [is_right[bin_numbers == number].mean() for number in filled]
     figure, axes = _figure(5, 4.4)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--", label="perfectly calibrated")
-    accuracy = [right[which == b].mean() for b in filled]
-    axes.bar([(b + 0.5) / bins for b in filled], accuracy, width=0.9 / bins, color="#1d5fa8", alpha=0.75)
-    for b, height in zip(filled, accuracy, strict=True):
-        axes.text((b + 0.5) / bins, height + 0.01, str((which == b).sum()), ha="center", fontsize=8)
+    axes.bar(centres, accuracy, width=0.9 / bins, color="#1d5fa8", alpha=0.75)
+    for centre, height, size in zip(centres, accuracy, sizes, strict=True):
+        axes.text(centre, height + 0.01, str(size), ha="center", fontsize=8)
     axes.set(xlim=(0, 1), ylim=(0, 1.08), xlabel="probability of the predicted label", ylabel="share that is right")
     axes.legend(loc="upper left", frameon=False, fontsize=8)
     _save(figure, path)
@@ -52,7 +53,7 @@ def reliability_png(probabilities: Floats, gold: Ints, path: Path, bins: int = 1
 
 @contextmanager
 def curves_png(path: Path, xlabel: str, ylabel: str) -> Iterator["Axes"]:
-    """Give axes to draw curves into, and write them once the block is done."""
+    """Yield axes to draw curves in, and write the picture when the block is done."""
     figure, axes = _figure(6, 3.6)
     yield axes
     axes.set(xlabel=xlabel, ylabel=ylabel)
@@ -62,7 +63,7 @@ def curves_png(path: Path, xlabel: str, ylabel: str) -> Iterator["Axes"]:
 
 
 def bars_png(path: Path, names: list[str], parts: dict[str, tuple[str, list[float]]], xlabel: str) -> None:
-    """Draw a stacked bar for each name, first name at the bottom; `parts` are {title: (colour, a share for each name)}."""
+    """Draw a stacked bar for each name, the first name at the bottom; `parts` is {title: (colour, a share for each name)}."""
     figure, axes = _figure(7, 0.34 * len(names) + 1.4)
     left = np.zeros(len(names))
     for title, (colour, shares) in parts.items():

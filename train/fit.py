@@ -1,4 +1,4 @@
-"""Fine-tune: `fit(config, scheme, splits, backbone, arguments, run)` leaves the best epoch's weights in the run's folder."""
+"""Fine-tune an encoder: `fit(config, scheme, splits, backbone, arguments, run)` → the weights of the best epoch, in `run`."""
 
 import json
 import os
@@ -29,34 +29,42 @@ from models.artifact import WEIGHTS
 from models.classifier import build_classifier, save_classifier
 from models.contexts import IGNORED, ArticleTokenizer
 from train.config import TrainConfig
-from train.data import collate_rows, encode_split, flat
+from train.data import collate_rows, encode_split, labelled_sentences
 from train.evaluation import score_predictions
 from train.memory import peak_memory
 from train.progress import ProgressReport, say
 
-TRAINING = "training.json"  # how long it took, on what
+TRAINING = "training.json"  # how long the training took, and on which device
 CHECKPOINTS = "checkpoints"
 CHECKPOINT_PARTS = ("trainer_state.json", WEIGHTS, "optimizer.pt", "scheduler.pt")
-IS_MAIN = os.environ.get("RANK", "0") == "0"  # torchrun starts one process a rank; the first one writes
+IS_MAIN = os.environ.get("RANK", "0") == "0"  # torchrun starts several processes; only the first one writes files
 
 
 def fit(
     config: TrainConfig, scheme: LabelScheme, splits: DatasetDict, backbone: str, arguments: TrainingArguments, run: Path
 ) -> None:
-    """Fine-tune, resuming if there is a checkpoint, and save the best epoch's weights."""
+    """Fine-tune from the last checkpoint, if `run` holds one, and save the best epoch's weights.
+
+    Args:
+        backbone: folder or hub id of the encoder.
+        arguments: those of `training_arguments`.
+        run: folder of the run.
+    """
     set_seed(config.seed)
     model, tokenizer = build_classifier(
         backbone, scheme, config.model.context, config.model.max_length, config.model.freeze_word_embeddings
     )
-    if arguments.bf16 and arguments.device.type == "cpu":  # there, the fused attention is the slower one
+    if arguments.bf16 and arguments.device.type == "cpu":  # where the fused attention is slower
         model.base_model.set_attn_implementation("eager")
     checkpoint = _last_checkpoint(run / CHECKPOINTS)
     if IS_MAIN:
         sentences = sum(map(len, splits["train"]["texts"]))
-        say(f"training {config.name} on {sentences} sentences" + (f", going on from {checkpoint.name}" if checkpoint else ""))
+        resumed = f", going on from {checkpoint.name}" if checkpoint else ""
+        say(f"training {config.name} on {sentences} sentences{resumed}")
     start = time.monotonic()
     with peak_memory() as peak, _environment(TENSORBOARD_LOGGING_DIR=str(run / "logs")):
-        trainer = _trainer(config, scheme, splits, model, ArticleTokenizer.of(tokenizer, config.model.context), arguments)
+        article_tokenizer = ArticleTokenizer.from_transformers(tokenizer, config.model.context)
+        trainer = _trainer(config, scheme, splits, model, article_tokenizer, arguments)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if not IS_MAIN:
         return
@@ -79,19 +87,18 @@ def _trainer(
     scheme: LabelScheme,
     splits: DatasetDict,
     model: PreTrainedModel,
-    articles: ArticleTokenizer,
+    tokenizer: ArticleTokenizer,
     arguments: TrainingArguments,
 ) -> Trainer:
-    """Put the parts of a training together."""
-    encoded = {name: encode_split(splits[name], articles) for name in ("train", "validation")}
+    encoded = {name: encode_split(splits[name], tokenizer) for name in ("train", "validation")}
     trainer = Trainer(
         model,
         arguments,
-        data_collator=partial(collate_rows, pad_id=articles.pad_id),
+        data_collator=partial(collate_rows, pad_id=tokenizer.pad_id),
         train_dataset=encoded["train"],
         eval_dataset=encoded["validation"],
         compute_loss_func=_loss(config, splits, scheme),
-        compute_metrics=partial(_scores, scheme=scheme),
+        compute_metrics=partial(_validation_scores, scheme=scheme),
         callbacks=[EarlyStoppingCallback(config.evaluation.patience), ProgressReport()],
     )
     trainer.remove_callback(PrinterCallback)
@@ -101,6 +108,11 @@ def _trainer(
 
 
 def training_arguments(config: TrainConfig, run: Path) -> TrainingArguments:
+    """Return the Trainer's arguments: the project's defaults, those of the config, and those that the project always sets.
+
+    Raises:
+        ConfigError: transformers refuses a value of the config.
+    """
     defaults: dict[str, Any] = {
         "per_device_train_batch_size": 32,
         "per_device_eval_batch_size": 64,
@@ -110,9 +122,9 @@ def training_arguments(config: TrainConfig, run: Path) -> TrainingArguments:
         "report_to": "none",
         "ddp_find_unused_parameters": config.model.context != "single",
         "disable_tqdm": True,
-        # Said outright, or torchrun's processes never meet on a machine without an accelerator.
+        # Set explicitly: otherwise torchrun's processes never find each other on a machine without an accelerator.
         "use_cpu": not torch.accelerator.is_available(),
-        "bf16": _has_half_width_products(),
+        "bf16": _has_fast_bf16(),
     }
     try:
         return TrainingArguments(
@@ -133,35 +145,40 @@ def training_arguments(config: TrainConfig, run: Path) -> TrainingArguments:
         raise ConfigError(f"training: {' '.join(str(error).split())}") from error
 
 
-def _has_half_width_products() -> bool:
-    """Say whether bfloat16 pays here: a graphics card that knows it, or a processor with a unit for it (else it is slower)."""
+def _has_fast_bf16() -> bool:
+    """Return whether this machine multiplies bfloat16 numbers fast: a GPU that supports them, or a processor with AMX.
+
+    On other processors bfloat16 is slower than full width.
+    """
     if torch.accelerator.is_available():
         return torch.cuda.is_available() and bool(torch.cuda.is_bf16_supported())
-    found: dict[str, Any] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(found.get("amx_bf16"))
+    if not hasattr(torch.cpu, "get_capabilities"):  # an older torch
+        return False
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def _optimizer(model: PreTrainedModel, arguments: TrainingArguments, head_learning_rate: float) -> torch.optim.Optimizer:
-    """Return the optimizer of `arguments` with a learning rate of its own for the layers on the encoder.
+    """Return the optimizer of `arguments`, with another learning rate for the layers on top of the encoder.
 
-    Biases and norms do not decay.
+    Weight decay is not applied to biases and norms.
     """
-    encoder = {id(parameter) for parameter in model.base_model.parameters()}
+    encoder_ids = {id(parameter) for parameter in model.base_model.parameters()}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            rate = arguments.learning_rate if id(parameter) in encoder else head_learning_rate
+            rate = arguments.learning_rate if id(parameter) in encoder_ids else head_learning_rate
             decay = arguments.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
-    parts = [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
-    kind, options = Trainer.get_optimizer_cls_and_kwargs(arguments)
-    optimizer: torch.optim.Optimizer = kind(parts, **options)
+    group_options = [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
+    optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    optimizer: torch.optim.Optimizer = optimizer_class(group_options, **options)
     return optimizer
 
 
 def _loss(config: TrainConfig, splits: DatasetDict, scheme: LabelScheme) -> Callable[..., torch.Tensor]:
-    """Return cross-entropy over the labelled sentences of a batch, weighted by label if the config says so."""
-    counts = np.bincount(flat(splits["train"])[1], minlength=len(scheme.names))
+    """Return a loss function: cross-entropy over the labelled sentences of a batch, with the config's class weights."""
+    _, labels_of_train = labelled_sentences(splits["train"])
+    counts = np.bincount(labels_of_train, minlength=len(scheme.names))
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[config.model.class_weights]
     weights = torch.tensor((counts.sum() / np.maximum(counts, 1) / len(counts)) ** power, dtype=torch.float32)
     smoothing = float(config.training.get("label_smoothing_factor", 0.0))
@@ -175,28 +192,29 @@ def _loss(config: TrainConfig, splits: DatasetDict, scheme: LabelScheme) -> Call
             reduction="sum",
             label_smoothing=smoothing,
         )
+        # Without a number from the Trainer, as in evaluation, the labelled sentences of this batch count.
         return total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
 
     return loss
 
 
-def _scores(outcome: EvalPrediction, scheme: LabelScheme) -> dict[str, float]:
-    """Score one evaluation of the Trainer: logits [rows, (sentences,) labels] against labels [rows, (sentences)]."""
+def _validation_scores(outcome: EvalPrediction, scheme: LabelScheme) -> dict[str, float]:
+    """Score an evaluation of the Trainer: logits [rows, labels], or, for window, [rows, targets, labels]."""
     logits, labels = np.asarray(outcome.predictions), np.asarray(outcome.label_ids)
-    labelled = labels != IGNORED
-    found = score_predictions(labels[labelled], logits[labelled].argmax(axis=-1), scheme)
-    return {name: value for name, value in found.items() if isinstance(value, float)}
+    is_labelled = labels != IGNORED
+    scores = score_predictions(labels[is_labelled], logits[is_labelled].argmax(axis=-1), scheme)
+    return {name: value for name, value in scores.items() if isinstance(value, float)}
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
-    """Return the last checkpoint that was written to its end."""
-    whole = [path for path in folder.glob("checkpoint-*") if all((path / part).is_file() for part in CHECKPOINT_PARTS)]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    """Return the last complete checkpoint, if there is one."""
+    complete = [path for path in folder.glob("checkpoint-*") if all((path / part).is_file() for part in CHECKPOINT_PARTS)]
+    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 @contextmanager
 def _environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for the block; transformers takes TensorBoard's folder from one."""
+    """Set environment variables during the block; transformers takes TensorBoard's folder from one."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,7 +1,8 @@
-"""What more annotations are worth: `learning_curve(config)` → a row for each part of the training events.
+"""Measure what more annotations are worth: `learning_curve(config)` → a row for each part of the training events.
 
-An eighth, a quarter, a half and all of the training events, then original articles only and real articles only; always the same
-validation and test articles. All of it is the config's own run. Runs that are finished are not repeated.
+The parts are an eighth, a quarter, a half and all of the training events, then the original articles only and the real articles
+only. Validation and test articles are always the same. The run with all events is the run of the config itself. Finished runs
+are not repeated.
 """
 
 import json
@@ -17,28 +18,32 @@ from labels.scheme import load_scheme
 from train.config import TrainConfig
 
 PARTS = (0.125, 0.25, 0.5)
-WHOLE = "all"  # what the row of all training events is called
+WHOLE = "all"  # title of the row with all training events
 
 
 def learning_curve(config: TrainConfig) -> list[dict[str, Any]]:
-    """Train on each part; return its test scores beside what it was trained on, smallest part first.
+    """Train on each part; return for each its title, its size and its test scores, the smallest part first.
 
     Raises:
-        AnnotationError: the config's corpora have no original, no real, or no held-out articles.
+        AnnotationError: the config's corpora have no original, no real, or no validation and test articles.
     """
     from train.data import read_corpora
     from train.run import train
 
     articles = read_corpora(config.data, load_scheme(config.data.scheme))
-    held = [a for a in articles if a.split in ("validation", "test")]
+    held_out = [a for a in articles if a.split in ("validation", "test")]
     training = [a for a in articles if a.split not in ("validation", "test")]
     original = [a for a in training if a.split is None]
     real = [a for a in training if a.split == "train"]
-    if not held or not original or not real:
-        raise AnnotationError("the curve needs original and real articles; attach texts first (scripts/attach_corpus.py)")
-    rows = [_measure(config, f"{part:.3g} of the events", _part(training, part, config.seed), held) for part in PARTS]
+    if not held_out or not original or not real:
+        raise AnnotationError(
+            "data.attached: the curve needs original and real articles; attach texts with: python -m scripts.attach_corpus"
+        )
+    rows = [_train_part(config, f"{part:.3g} of the events", _part(training, part, config.seed), held_out) for part in PARTS]
     rows.append(_scores(train(config), WHOLE, training))
-    return [*rows, _measure(config, "original only", original, held), _measure(config, "real only", real, held)]
+    rows.append(_train_part(config, "original only", original, held_out))
+    rows.append(_train_part(config, "real only", real, held_out))
+    return rows
 
 
 def _part(articles: Sequence[AnnotatedArticle], share: float, seed: int) -> list[AnnotatedArticle]:
@@ -49,13 +54,14 @@ def _part(articles: Sequence[AnnotatedArticle], share: float, seed: int) -> list
     return [a for a in articles if a.event in kept]
 
 
-def _measure(
-    config: TrainConfig, title: str, articles: Sequence[AnnotatedArticle], held: Sequence[AnnotatedArticle]
+def _train_part(
+    config: TrainConfig, title: str, articles: Sequence[AnnotatedArticle], held_out: Sequence[AnnotatedArticle]
 ) -> dict[str, Any]:
-    name = f"{config.name}-{title.split(maxsplit=1)[0]}"
+    """Train on some articles; return the row of them."""
     from train.run import train_on
 
-    folder = train_on(config, name, [*(replace(a, split="train") for a in articles), *held])
+    name = f"{config.name}-{title.split(maxsplit=1)[0]}"
+    folder = train_on(config, name, [*(replace(a, split="train") for a in articles), *held_out])
     return _scores(folder, title, articles)
 
 
@@ -66,7 +72,7 @@ def _scores(folder: Path, title: str, articles: Sequence[AnnotatedArticle]) -> d
         "sentences": sum(len(a.sentences) for a in articles),
         "macro_f1": scores["macro_f1"],
         "macro_f1_interval": scores["macro_f1_interval"],
-        "per_label": {label: found["f1"] for label, found in scores["per_label"].items()},
+        "per_label": {label: of_label["f1"] for label, of_label in scores["per_label"].items()},
         "inherited_f1": scores["inherited"].get("f1"),
         "tfidf": scores["baselines"]["tfidf_logistic_regression"]["macro_f1"],
     }

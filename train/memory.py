@@ -1,14 +1,14 @@
-"""How much memory a process takes: `memory_mb(pid)` now, `with peak_memory() as peak: ...; peak()` at most."""
+"""Measure the memory of a process: `memory_mb(pid)` now; `with peak_memory(pid) as peak: ...; peak()` at most."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SECONDS = 0.05  # between two looks: what is taken for a shorter time may be missed
+INTERVAL = 0.05  # seconds between two measurements; a shorter peak may be missed
 
 
 def memory_mb(process: int | None = None) -> int:
-    """Return the resident memory of a process, this one if no number is given, in MB (2^20 bytes)."""
+    """Return the resident memory of a process, by default of this one, in MB (2^20 bytes)."""
     import psutil
 
     return round(psutil.Process(process).memory_info().rss / 2**20)
@@ -16,28 +16,28 @@ def memory_mb(process: int | None = None) -> int:
 
 @contextmanager
 def peak_memory(process: int | None = None) -> Iterator[Callable[[], int]]:
-    """Watch a process; give a function that returns the most resident memory it has had so far, in MB."""
+    """Watch a process; yield a function that returns the highest resident memory so far, in MB (2^20 bytes)."""
     import psutil
 
     watched, ended = psutil.Process(process), threading.Event()
-    most = 0
+    highest = 0
 
-    def look() -> int:
-        nonlocal most
+    def measure() -> int:
+        nonlocal highest
         try:
-            most = max(most, round(watched.memory_info().rss / 2**20))
-        except psutil.Error:  # it has ended
+            highest = max(highest, round(watched.memory_info().rss / 2**20))
+        except psutil.Error:  # the process has ended
             ended.set()
-        return most
+        return highest
 
     def watch() -> None:
-        while not ended.wait(SECONDS):
-            look()
+        while not ended.wait(INTERVAL):
+            measure()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield look
+        yield measure
     finally:
         ended.set()
         thread.join()

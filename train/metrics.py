@@ -1,6 +1,6 @@
-"""Scores as `evaluate.Metric` subclasses, computed on this machine: `METRICS[name]`, `confusion_matrix`, `bootstrap`.
+"""Scores as `evaluate.Metric` subclasses: `METRICS[name]`, `confusion_matrix`, `bootstrap`.
 
-`evaluate.load` would fetch its scripts from a hub; these need none.
+`evaluate.load` would fetch its scripts over the network; these need no download.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ PROBABILITIES = {"predictions": datasets.List(datasets.Value("float64")), "refer
 
 
 class _Metric(evaluate.Metric):
-    """A metric that keeps what it is given in memory and needs no download."""
+    """A metric that is computed in memory."""
 
     columns = CLASSES
 
@@ -38,19 +38,22 @@ class Accuracy(_Metric):
 
 
 class LabelScores(_Metric):
-    """Precision, recall, F1 and number of sentences of each of `labels` class ids."""
+    """Precision, recall, F1 and number of sentences (support) of each class id in `labels`."""
 
     def _compute(self, predictions: Any, references: Any, labels: list[int]) -> dict[str, dict[int, dict[str, float]]]:
         from sklearn.metrics import precision_recall_fscore_support
 
-        scores = precision_recall_fscore_support(references, predictions, labels=labels, zero_division=0)
+        columns = precision_recall_fscore_support(references, predictions, labels=labels, zero_division=0)
         names = ("precision", "recall", "f1", "support")
-        rows = zip(labels, zip(*scores, strict=True), strict=True)
-        return {"per_label": {label: dict(zip(names, map(float, row), strict=True)) for label, row in rows}}
+        per_label = {
+            label: {name: float(column[number]) for name, column in zip(names, columns, strict=True)}
+            for number, label in enumerate(labels)
+        }
+        return {"per_label": per_label}
 
 
 class MacroF1(_Metric):
-    """Mean F1 over `labels`, the class ids of article text; errors with other labels count against them."""
+    """Mean F1 of the class ids in `labels`; confusing them with other labels lowers it."""
 
     def _compute(self, predictions: Any, references: Any, labels: list[int]) -> dict[str, float]:
         from sklearn.metrics import f1_score
@@ -83,10 +86,10 @@ def confusion_matrix(gold: Ints, predicted: Ints, size: int) -> Ints:
 
 def f1_of(confusion: Floats | Ints) -> Floats:
     """Return F1 of each label from confusion counts [..., gold, predicted]."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    total = confusion.sum(-1) + confusion.sum(-2)
-    result: Floats = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
-    return result
+    true_positives = np.diagonal(confusion, axis1=-2, axis2=-1)
+    totals = confusion.sum(-1) + confusion.sum(-2)
+    f1: Floats = np.divide(2 * true_positives, totals, out=np.zeros(totals.shape), where=totals > 0)
+    return f1
 
 
 def bootstrap(confusions: Ints, labels: list[int], samples: int, seed: int) -> dict[str, list[float]]:
@@ -94,9 +97,13 @@ def bootstrap(confusions: Ints, labels: list[int], samples: int, seed: int) -> d
 
     Args:
         confusions: counts [article, gold, predicted]; whole articles are drawn, since their sentences are not independent.
-        labels: class ids that macro F1 is taken over.
+        labels: class ids whose F1 goes into macro F1.
+
+    Returns:
+        {"macro_f1" or a class id as text: [lower bound, upper bound]}.
     """
-    drawn = np.random.default_rng(seed).multinomial(len(confusions), np.full(len(confusions), 1 / len(confusions)), samples)
-    f1 = f1_of(np.einsum("sa,agp->sgp", drawn, confusions))
+    articles = len(confusions)
+    times_drawn = np.random.default_rng(seed).multinomial(articles, np.full(articles, 1 / articles), samples)
+    f1 = f1_of(np.einsum("sa,agp->sgp", times_drawn, confusions))  # [sample, label]
     scores = {"macro_f1": f1[:, labels].mean(1)} | {str(label): f1[:, label] for label in range(f1.shape[1])}
-    return {name: [round(float(x), 4) for x in np.percentile(values, [2.5, 97.5])] for name, values in scores.items()}
+    return {name: [round(float(end), 4) for end in np.percentile(values, [2.5, 97.5])] for name, values in scores.items()}

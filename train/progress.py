@@ -1,4 +1,4 @@
-"""Say how a training goes on: a bar in a terminal, one line an epoch everywhere."""
+"""Show how a training proceeds, on stderr: a bar in a terminal, and a line for each epoch."""
 
 import sys
 from contextlib import ExitStack
@@ -10,12 +10,12 @@ from labels.progress import Report, progress
 
 
 def say(message: str) -> None:
-    """Print one line of talk on stderr."""
+    """Print a message on stderr."""
     print(message, file=sys.stderr, flush=True)
 
 
 class ProgressReport(TrainerCallback):
-    """Report steps and epochs of the main process."""
+    """Show steps and epochs; of several processes, only the main one does."""
 
     def __init__(self) -> None:
         self._open = ExitStack()

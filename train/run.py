@@ -1,8 +1,7 @@
 """Train, evaluate and publish one run: `train(config)` → the artifact folder.
 
-Work is done in `.NAME.run` beside the artifact and renamed to NAME when all of it is there, so NAME is always whole. An
-interrupted run goes on from its last checkpoint; a finished one is repeated only if config or annotations changed, or `fresh`.
-With `if_better` the new model is held to the split of the one that is there, and takes its place only if it is better.
+A run works in the folder `.NAME.run` beside the artifact, which is renamed to NAME once it is complete. An interrupted run goes
+on from its last checkpoint. A finished run is repeated only if config or annotations have changed, or with `fresh`.
 """
 
 import shutil
@@ -31,31 +30,27 @@ CONFIG, SPLIT = "train_config.yaml", "split.json"
 def train(config: TrainConfig, *, fresh: bool = False, if_better: bool = False) -> Path:
     """Run a config from annotations to the artifact folder `output_dir/name`.
 
-    With `if_better`, events that are new go to training, and macro F1 on the validation split decides which model stays.
+    Args:
+        fresh: train again even if the run is finished or interrupted.
+        if_better: use the split of the model that is in the artifact folder, with new events for training, and replace that
+            model only if the new one has a higher macro F1 on validation.
 
     Raises:
-        UserError: data, backbone or output place are not as the config says.
+        UserError: the data, the backbone or the output folder are not as the config says.
         KeyboardInterrupt: the run was stopped; the same call goes on from the last checkpoint.
     """
     final, run = config.output_dir / config.name, config.output_dir / f".{config.name}.run"
     if_better = if_better and (final / SPLIT).is_file()
     if if_better:
-        data = config.data.model_copy(update={"keep_split": final / SPLIT})
-        config = config.model_copy(update={"data": data})
+        config = _with_split_of(final, config)
     scheme = load_scheme(config.data.scheme)
-    if if_better and load_scheme(final / SCHEME).names != scheme.names:
-        raise ConfigError(f"{final}: was trained with other labels, so it cannot be compared; give the new model another name")
     splits = load_splits(config.data, scheme)
     record = {CONFIG: config.to_yaml(), SPLIT: describe_split(splits, config.data)}
-    if not fresh and _same(final, record) and (final / METRICS).is_file():
-        say(f"{final} is already trained with this config and these annotations; --fresh trains it anew")
+    if not fresh and _has_record(final, record) and (final / METRICS).is_file():
+        say(f"{final} is already trained with this config and these annotations; --fresh trains it again")
         return final
-    present = corpus_folders(config.data)
-    for folder in config.data.attached:
-        if IS_MAIN and located(folder) not in present:
-            say(
-                f"{folder}: no texts here, going on without; python -m scripts.attach_corpus --corpus {folder.name} --from PATH"
-            )
+    if IS_MAIN:
+        _report_missing_texts(config)
     backbone = locate_backbone(config.model.backbone, config.model.backbone_sha256)
     arguments = training_arguments(config, run)
     try:
@@ -69,15 +64,18 @@ def train(config: TrainConfig, *, fresh: bool = False, if_better: bool = False) 
                 evaluate_run(config, splits, run)
                 if if_better and not is_better(run, final, splits):
                     shutil.rmtree(run)
-                else:
-                    publish(run, final)
+                    return final
+                publish(run, final)
     except SafetensorError as error:
         raise OutputError(f"{run}: the weights cannot be written: {error}; free some space and run again") from error
     return final
 
 
 def train_on(config: TrainConfig, name: str, articles: Sequence[AnnotatedArticle]) -> Path:
-    """Train a config on articles that fix their split; a finished run is not repeated. Returns the artifact folder."""
+    """Train a config on articles that carry their split, under another name; return the artifact folder.
+
+    A finished run is not repeated.
+    """
     folder = config.output_dir / f"{name}-corpus"
     with writing(folder):
         write_corpus(folder, articles)
@@ -85,13 +83,35 @@ def train_on(config: TrainConfig, name: str, articles: Sequence[AnnotatedArticle
     return train(config.model_copy(update={"name": name, "data": data}))
 
 
-def _same(folder: Path, record: dict[str, str]) -> bool:
+def _with_split_of(artifact: Path, config: TrainConfig) -> TrainConfig:
+    """Return the config with the split of an earlier artifact.
+
+    Raises:
+        ConfigError: the artifact has other labels, so that the two models cannot be compared.
+    """
+    if load_scheme(artifact / SCHEME).names != load_scheme(config.data.scheme).names:
+        raise ConfigError(
+            f"{artifact}: was trained with other labels, so it cannot be compared; give the new model another name"
+        )
+    return config.model_copy(update={"data": config.data.model_copy(update={"keep_split": artifact / SPLIT})})
+
+
+def _report_missing_texts(config: TrainConfig) -> None:
+    present = corpus_folders(config.data)
+    for folder in config.data.attached:
+        if located(folder) not in present:
+            command = f"python -m scripts.attach_corpus --corpus {folder.name} --from PATH"
+            say(f"{folder}: holds no texts and is left out; attach them with: {command}")
+
+
+def _has_record(folder: Path, record: dict[str, str]) -> bool:
+    """Return whether a folder holds these files, {name: content}."""
     return all((folder / name).is_file() and (folder / name).read_text("utf-8") == text for name, text in record.items())
 
 
 def _open_run(run: Path, record: dict[str, str], discard: bool) -> None:
-    """Make the run folder; what is left in it of another config or other annotations is of no use and goes."""
-    if run.exists() and (discard or not _same(run, record)):
+    """Make the run folder; remove an interrupted run of another config or other annotations, or, with `discard`, any run."""
+    if run.exists() and (discard or not _has_record(run, record)):
         say(f"{run}: removing an interrupted run {'(--fresh)' if discard else 'of another config or other annotations'}")
         shutil.rmtree(run)
     run.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""The annotations: gold labels of sentences, the votes they rest on, and how far annotators agree.
+"""The annotations: gold labels of sentences, the votes that they are made from, and how far annotators agree.
 
 corpus      a corpus folder → AnnotatedArticle, and back; adjudicating votes
-standoff    labels without their texts, and how they are joined to texts that somebody has
-agreement   kappa, alpha, who differs from whom
+standoff    labels without their texts, and joining them to texts that somebody has
+agreement   kappa, alpha and confusion of each pair of annotators
 """
 
 from labels.annotations.corpus import (

@@ -1,6 +1,6 @@
-"""How far annotators agree: `agreement(votes)` → a list of Agreement, one for each pair of annotators.
+"""Measure how far annotators agree: `agreement(votes)` → [Agreement], one for each pair of annotators.
 
-Adjudicators are left out: they saw the votes they decide between.
+Adjudicators are left out: they saw the votes that they decide between.
 """
 
 from collections import Counter
@@ -14,13 +14,14 @@ from labels.scheme import LabelScheme
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two annotators on the sentences that both labelled.
+    """Two annotators compared on the sentences that both labelled.
 
     Attributes:
+        n: number of these sentences.
         observed: share of sentences with the same label.
         kappa: Cohen's kappa. Cohen, Educational and Psychological Measurement 20 (1960).
         alpha: Krippendorff's alpha, nominal. Krippendorff, Content Analysis (2004).
-        per_label: 2 · both / (one + other), the F1 of one annotator against the other.
+        per_label: F1 of one annotator against the other for each label, 2 · both / (first + second).
         confusion: sentences by (label of the first, label of the second).
     """
 
@@ -35,18 +36,22 @@ class Agreement:
 
 
 def agreement(votes: Iterable[Sequence[Annotation]]) -> list[Agreement]:
-    """Compare every pair of annotators who share a sentence, given the votes on each; the pair with most sentences first."""
+    """Compare all pairs of annotators who share a sentence; the pair with most sentences comes first.
+
+    Args:
+        votes: of each sentence, the votes on it.
+    """
     pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for of_sentence in votes:
-        said = {vote.annotator: vote.label for vote in of_sentence if vote.annotator != ADJUDICATOR}
-        for first, second in combinations(sorted(said), 2):
-            pairs.setdefault((first, second), []).append((said[first], said[second]))
-    found = [_compare(first, second, labels) for (first, second), labels in pairs.items()]
-    return sorted(found, key=lambda pair: -pair.n)
+    for sentence_votes in votes:
+        labels = {vote.annotator: vote.label for vote in sentence_votes if vote.annotator != ADJUDICATOR}
+        for first, second in combinations(sorted(labels), 2):
+            pairs.setdefault((first, second), []).append((labels[first], labels[second]))
+    comparisons = [_compare(first, second, label_pairs) for (first, second), label_pairs in pairs.items()]
+    return sorted(comparisons, key=lambda pair: -pair.n)
 
 
 def report(pair: Agreement, scheme: LabelScheme) -> str:
-    """Return one pair's figures and confusion as a text table."""
+    """Return the figures and the confusion matrix of one pair as text."""
     width = max(map(len, scheme.names)) + 2
     lines = [
         f"{pair.first} and {pair.second}: {pair.n} sentences, same label {pair.observed:.1%}, "
@@ -59,25 +64,22 @@ def report(pair: Agreement, scheme: LabelScheme) -> str:
     return "\n".join(lines)
 
 
-def _compare(first: str, second: str, labels: list[tuple[str, str]]) -> Agreement:
+def _compare(first: str, second: str, label_pairs: list[tuple[str, str]]) -> Agreement:
     from nltk.metrics.agreement import AnnotationTask
 
-    rows = [(name, number, label) for number, pair in enumerate(labels) for name, label in zip("ab", pair, strict=True)]
+    rows = [(name, number, label) for number, pair in enumerate(label_pairs) for name, label in zip("ab", pair, strict=True)]
     task = AnnotationTask(rows)
-    observed = sum(a == b for a, b in labels) / len(labels)
-    varied = len({label for pair in labels for label in pair}) > 1
-    confusion = Counter(labels)
-    given = [Counter(pair[side] for pair in labels) for side in (0, 1)]
-    per_label = {
-        label: 2 * confusion[label, label] / (given[0][label] + given[1][label]) for label in sorted(given[0] | given[1])
-    }
+    confusion = Counter(label_pairs)
+    first_counts, second_counts = (Counter(labels) for labels in zip(*label_pairs, strict=True))
+    counts = first_counts + second_counts
+    has_one_label = len(counts) == 1  # kappa and alpha would divide by zero
     return Agreement(
         first,
         second,
-        len(labels),
-        observed,
-        float(task.kappa()) if varied else 1.0,
-        float(task.alpha()) if varied else 1.0,
-        per_label,
-        confusion,
+        n=len(label_pairs),
+        observed=sum(a == b for a, b in label_pairs) / len(label_pairs),
+        kappa=1.0 if has_one_label else float(task.kappa()),
+        alpha=1.0 if has_one_label else float(task.alpha()),
+        per_label={label: 2 * confusion[label, label] / counts[label] for label in sorted(counts)},
+        confusion=confusion,
     )

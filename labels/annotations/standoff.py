@@ -1,11 +1,11 @@
-"""Labels that stand off from texts we may not ship: `read_labels(path, scheme)`, `attach(labelled, texts)`.
+"""Stand-off annotation, labels without their texts, which we may not ship: `read_labels(path, scheme)`, `attach(...)`.
 
-`labels/corpus/real/NAME.jsonl` holds a line an article:
+`labels/corpus/real/NAME.jsonl` has one line per article:
 
     {"doc", "outlet", "event", "kind", "topic", "split", "rows": [{"index", "hash", "label", "inherited", "votes"}]}
 
-`hash` is `sentence_hash` of the sentence it was given for, so a label never lands on other words. Whoever has the texts
-attaches them; the result is a corpus folder like any other.
+`hash` is the `sentence_hash` of the sentence that was labelled, so a label is never joined to other words. Somebody who has the
+texts attaches the labels to them; the result is a corpus folder like any other.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def read_labels(path: Path, scheme: LabelScheme) -> list[StandoffArticle]:
     """Read a file of labels.
 
     Raises:
-        AnnotationError: one line naming file and line: a field is missing, a label is unknown, a split is none of the three.
+        AnnotationError: a field is missing, a label is unknown, or a split is none of SPLITS; the message names file and line.
     """
     articles = []
     try:
@@ -68,13 +68,13 @@ def read_labels(path: Path, scheme: LabelScheme) -> list[StandoffArticle]:
             try:
                 labels = tuple(
                     StandoffLabel(
-                        int(r["index"]),
-                        r["hash"],
-                        scheme.check(r["label"], place),
-                        bool(r["inherited"]),
-                        read_votes(r["votes"], scheme, place),
+                        int(label["index"]),
+                        label["hash"],
+                        scheme.check(label["label"], place),
+                        bool(label["inherited"]),
+                        read_votes(label["votes"], scheme, place),
                     )
-                    for r in row["rows"]
+                    for label in row["rows"]
                 )
                 articles.append(StandoffArticle(**{key: row[key] for key in _META}, rows=labels))
             except (KeyError, TypeError, ValueError) as error:
@@ -85,12 +85,12 @@ def read_labels(path: Path, scheme: LabelScheme) -> list[StandoffArticle]:
 
 
 def read_all_labels(scheme: LabelScheme) -> list[tuple[str, StandoffArticle]]:
-    """Return every article of the labels of record with the name of its corpus."""
+    """Return the labels of every article that ships with the project, each with the name of its corpus."""
     return [(path.stem, article) for path in sorted(located(STANDOFF).glob("*.jsonl")) for article in read_labels(path, scheme)]
 
 
 def read_texts(path: Path) -> dict[str, dict[int, str]]:
-    """Read sentences as {doc: {index: text}} from JSONL rows `{"doc", "index", "text"}`, other fields ignored.
+    """Read sentences as {doc: {index: text}} from JSONL rows `{"doc", "index", "text"}`; other fields are ignored.
 
     Raises:
         ArticleError: the file cannot be read, or a row lacks one of the three.
@@ -107,10 +107,14 @@ def read_texts(path: Path) -> dict[str, dict[int, str]]:
 def attach(
     corpus: str, labelled: Sequence[StandoffArticle], texts: Mapping[str, Mapping[int, str]]
 ) -> tuple[list[AnnotatedArticle], list[str]]:
-    """Join labels to texts; return the articles, and a line for each article in which something does not match.
+    """Join labels to texts; return the articles, and a message for each article in which something does not match.
 
-    A sentence is found by its hash: under its own index, or wherever in the article it has moved to. One that is not found is
-    left out, its article keeps the rest.
+    A sentence is found by its hash, at its index or elsewhere in the article. A label whose sentence is not found is left out;
+    the article keeps the others.
+
+    Args:
+        corpus: name of the corpus, for ids and messages.
+        texts: {doc: {index: text}}, as from `read_texts`.
     """
     articles, faults = [], []
     for entry in labelled:
@@ -118,29 +122,29 @@ def attach(
             faults.append(f"{corpus} {entry.doc}: not in these texts ({len(entry.rows)} labels unused)")
             continue
         sentences = texts[entry.doc]
-        found = _match(entry.rows, sentences)
-        if len(found) < len(entry.rows):
-            kept = {row.index for row in found.values()}
-            lost = [str(row.index) for row in entry.rows if row.index not in kept]
+        matches = _match(entry.rows, sentences)
+        if len(matches) < len(entry.rows):
+            matched = {row.index for row in matches.values()}
+            lost = [str(row.index) for row in entry.rows if row.index not in matched]
             faults.append(
-                f"{corpus} {entry.doc}: {len(lost)} of {len(entry.rows)} sentences read otherwise here "
+                f"{corpus} {entry.doc}: {len(lost)} of {len(entry.rows)} sentences differ in these texts "
                 f"(index {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''})"
             )
-        if found:
-            articles.append(_article(corpus, entry, [(sentences[index], found[index]) for index in sorted(found)]))
+        if matches:
+            articles.append(_article(corpus, entry, [(sentences[index], matches[index]) for index in sorted(matches)]))
     return articles, faults
 
 
 def _match(rows: Sequence[StandoffLabel], sentences: Mapping[int, str]) -> dict[int, StandoffLabel]:
-    """Give each label its sentence: the one at its index if the hash is right, else the next free one with that hash."""
-    found = {row.index: row for row in rows if sentence_hash(sentences.get(row.index, "")) == row.hash}
+    """Return {index of a sentence: its label}: the sentence at the label's index, or else the first free one with its hash."""
+    matches = {row.index: row for row in rows if sentence_hash(sentences.get(row.index, "")) == row.hash}
     free: dict[str, list[int]] = {}
-    for index in sorted(set(sentences) - set(found)):
+    for index in sorted(set(sentences) - set(matches)):
         free.setdefault(sentence_hash(sentences[index]), []).append(index)
     for row in rows:
-        if found.get(row.index) is not row and free.get(row.hash):
-            found[free[row.hash].pop(0)] = row
-    return found
+        if matches.get(row.index) is not row and free.get(row.hash):
+            matches[free[row.hash].pop(0)] = row
+    return matches
 
 
 def _article(corpus: str, entry: StandoffArticle, rows: Sequence[tuple[str, StandoffLabel]]) -> AnnotatedArticle:

@@ -1,12 +1,12 @@
-"""Articles and their sentences. In go files, pages, addresses and archives, out come `Article` and `Sentence`.
+"""Articles and their sentences: files, pages, addresses and archives go in; `Article` and `Sentence` come out.
 
 sources       read_articles: files, folders, globs, addresses, standard input
 readers       the text of one file → articles (text, HTML, JSONL)
 decoding      bytes → text, text → rows of JSON
-fetch         a page over the network, within limits
-boilerplate   lines that plainly are no article text
+fetch         a page over the network, within limits of size and time
+boilerplate   lines that are plainly not article text
 splitting     an article → sentences with offsets
-archive       an archive of any size, in stretches
+archive       an archive of any size, in shards
 article       the records
 """
 

@@ -1,4 +1,4 @@
-"""An article and its sentences; offsets are in code points and point into the text as it was read."""
+"""An article and its sentences; offsets count code points of the text as it was read."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from labels.errors import ArticleError
 
-METADATA = ("title", "outlet", "url", "published")  # what is known of an article beside its id and its text
+METADATA = ("title", "outlet", "url", "published")  # fields beside id and text; all may be missing
 MAX_BYTES = 10_000_000
 
 
@@ -43,22 +43,23 @@ def metadata(article: Article) -> dict[str, str | None]:
 
 
 def article_of(row: Mapping[str, Any], place: str) -> Article:
-    """Return the article that a row of a table or a JSON object is; without an id, its place names it.
+    """Make an article from a row of a table or a JSON object; without an id in it, `place` is the id.
 
     Raises:
-        ArticleError: it has no text, or too much.
+        ArticleError: the row has no text, or more than an article may have.
     """
     text = row.get("text")
     if not isinstance(text, str) or not text.strip():
         raise ArticleError(f'{place}: needs a "text" with the article in it')
     if len(text) > MAX_BYTES:
         raise ArticleError(f"{place}: {too_large(len(text))}")
-    known = {name: value for name in ("id", *METADATA) if not _is_missing(value := row.get(name))}
-    return Article(**{"id": place, "text": text} | {name: encodable(str(value)) for name, value in known.items()})
+    fields = {name: row.get(name) for name in ("id", *METADATA)}
+    present = {name: encodable(str(value)) for name, value in fields.items() if not _is_missing(value)}
+    return Article(**{"id": place, "text": text} | present)
 
 
 def place_sentences(article_id: str, texts: Iterable[str]) -> tuple[str, list[Sentence]]:
-    """Join sentences one a line and say where each stands."""
+    """Join sentences, one on each line; return the text, and the sentences with their offsets in it."""
     sentences, position = [], 0
     for index, text in enumerate(texts):
         sentences.append(Sentence(article_id, index, position, position + len(text), text))
@@ -67,14 +68,15 @@ def place_sentences(article_id: str, texts: Iterable[str]) -> tuple[str, list[Se
 
 
 def encodable(text: str) -> str:
-    """Replace lone surrogates, which JSON can spell but UTF-8 cannot hold; the length stays."""
+    """Replace lone surrogates, which JSON can write but UTF-8 cannot; the length stays the same."""
     return text.encode("utf-8", "replace").decode()
 
 
 def too_large(size: int) -> str:
-    """Say that an article of `size` bytes is too large."""
+    """Return the message for an article of `size` bytes, which is too large."""
     return f"{size / 1e6:.1f} MB is too large for one article (limit {MAX_BYTES / 1e6:.0f} MB); split it"
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))  # a table's ways to say nothing
+    """Tell whether a cell is empty: tables mark it by None, "" or NaN."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))

@@ -1,4 +1,4 @@
-"""Bytes → text, and text → rows of JSON."""
+"""Bytes → text: `decode(data, source)`, `read_utf8(path)`; text → JSON objects: `json_rows(content, source)`."""
 
 import json
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from labels.errors import ArticleError
 
 
 def decode(data: bytes, source: str) -> str:
-    """Return the text of UTF-8 bytes.
+    """Decode UTF-8 bytes; `source` names them in messages.
 
     Raises:
-        ArticleError: they are empty, binary, or of another encoding.
+        ArticleError: the bytes are empty, binary, or in another encoding.
     """
     if not data.strip():
         raise ArticleError(f"{source}: is empty; give a file with an article in it")
@@ -29,7 +29,7 @@ def decode(data: bytes, source: str) -> str:
 
 
 def read_utf8(path: Path) -> str:
-    """Read a UTF-8 file as it is, line ends included.
+    """Read a UTF-8 file; line ends stay as they are.
 
     Raises:
         ArticleError: the file is missing, empty, binary or not UTF-8.
@@ -44,7 +44,11 @@ def read_utf8(path: Path) -> str:
 
 
 def json_rows(content: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) of JSONL text, blank lines left out."""
+    """Yield (line number, object) for each line of JSONL text that is not blank.
+
+    Raises:
+        ArticleError: a line is not a JSON object; the message has its number.
+    """
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue

@@ -1,8 +1,8 @@
-"""A page over the network, within limits of size and time: `fetch(url, limit)`.
+"""Fetch a page over the network, within limits of size and time: `fetch(url, limit)`.
 
-A name is resolved once, and the connection goes to the address that was found; with `public_only` (what a server needs that
-fetches for strangers) each of its addresses must be public, so a name that changes in between gains nothing. Each redirect is
-checked in the same way. Whatever the other side does, the name service included, the work ends when the time is up.
+With `public_only`, for servers that fetch pages for strangers, every address of a host must be public. A host is resolved once
+and the connection goes to the address that was checked, so a host cannot change its address in between. Every redirect is
+checked in the same way. The time limit holds for all of it, whatever the other side or the name service does.
 """
 
 import http.client
@@ -19,24 +19,24 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from labels.errors import ArticleError
 
-AGENT = "Mozilla/5.0 (compatible; article reader)"  # what a page is asked for as
+AGENT = "Mozilla/5.0 (compatible; article reader)"
 SECONDS, REDIRECTS = 15.0, 5
-PORTS = (80, 443, 8080, 8443)  # for strangers
-_INTERNET = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out; the rest is for networks of one's own
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address in disguise
-_PLAIN = "/%:@!$&'()*+,;=~?"
+PORTS = (80, 443, 8080, 8443)  # the only ones with public_only
+_INTERNET = ipaddress.ip_network("2000::/3")  # all public addresses of IPv6
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses written as IPv6
+_PLAIN = "/%:@!$&'()*+,;=~?"  # characters of an address that stay as they are
 
 
 def fetch(url: str, limit: int, *, public_only: bool = False) -> str:
     """Return a page of at most `limit` bytes.
 
     Raises:
-        ArticleError: the address does not answer in time, gives no page or too large a one, or is not public and should be.
+        ArticleError: there is no answer in time, no page, too large a page, or with `public_only` an address is not public.
     """
-    end, first = time.monotonic() + SECONDS, url
+    deadline, original_url = time.monotonic() + SECONDS, url
     try:
         for _ in range(REDIRECTS + 1):
-            status, location, body = _get(url, limit, end, public_only)
+            status, location, body = _get(url, limit, deadline, public_only)
             if status == 200:
                 return _decoded(body)
             if status not in (301, 302, 303, 307, 308) or not location:
@@ -44,17 +44,17 @@ def fetch(url: str, limit: int, *, public_only: bool = False) -> str:
             url = urljoin(url, location)
         raise ValueError(f"redirects more than {REDIRECTS} times")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        late = time.monotonic() >= end
-        reason = f"no answer within {SECONDS:.0f} seconds" if late else str(error) or type(error).__name__
-        raise ArticleError(f"{first}: cannot be fetched: {reason}") from error
+        is_late = time.monotonic() >= deadline
+        reason = f"no answer within {SECONDS:.0f} seconds" if is_late else str(error) or type(error).__name__
+        raise ArticleError(f"{original_url}: cannot be fetched: {reason}") from error
 
 
-def address_of(host: str, port: int, end: float, *, public_only: bool) -> str:
+def address_of(host: str, port: int, deadline: float, *, public_only: bool) -> str:
     """Return an address of a host; with `public_only`, all of its addresses must be public.
 
     Raises:
-        ValueError: one of them is private, of this machine, of the local link, or reserved.
-        TimeoutError: the name is not resolved by `end` (time.monotonic).
+        ValueError: an address is private, of this machine, of the local link, or reserved.
+        TimeoutError: the host is not resolved by `deadline` (time.monotonic).
     """
     lookup: Future[list[tuple[Any, ...]]] = Future()
 
@@ -65,10 +65,9 @@ def address_of(host: str, port: int, end: float, *, public_only: bool) -> str:
             lookup.set_exception(error)
 
     threading.Thread(target=resolve, daemon=True).start()  # getaddrinfo takes no time limit
-    addresses = [str(info[4][0]) for info in lookup.result(max(0.01, end - time.monotonic()))]
-    for address in addresses if public_only else ():
-        if not _is_public(ipaddress.ip_address(address)):
-            raise ValueError(f"{host} is not a public address")
+    addresses = [str(info[4][0]) for info in lookup.result(max(0.01, deadline - time.monotonic()))]
+    if public_only and not all(_is_public(ipaddress.ip_address(address)) for address in addresses):
+        raise ValueError(f"{host} is not a public address")
     return addresses[0]
 
 
@@ -81,8 +80,8 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return address in _INTERNET and address.is_global and not tunnelled
 
 
-def _get(url: str, limit: int, end: float, public_only: bool) -> tuple[int, str | None, bytes]:
-    """Return status, location and body of one request."""
+def _get(url: str, limit: int, deadline: float, public_only: bool) -> tuple[int, str | None, bytes]:
+    """Send one request; return the status, the location of a redirect, and the body."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise ValueError("give an address that begins with http:// or https://")
@@ -91,23 +90,27 @@ def _get(url: str, limit: int, end: float, public_only: bool) -> tuple[int, str 
     if public_only and port not in PORTS:
         raise ValueError(f"port {port} is none of {', '.join(map(str, PORTS))}")
     connection = http.client.HTTPConnection(host, port)
-    address = address_of(host, port, end, public_only=public_only)
-    with _connected(address, port, end, host if parts.scheme == "https" else "") as connection.sock:
+    address = address_of(host, port, deadline, public_only=public_only)
+    with _connected(address, port, deadline, host if parts.scheme == "https" else "") as connection.sock:
         path = quote(parts.path or "/", _PLAIN) + (f"?{quote(parts.query, _PLAIN)}" if parts.query else "")
         connection.request("GET", path, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
         with connection.getresponse() as response:
             body = response.read(limit + 1) if response.status == 200 else b""
             if len(body) > limit:
                 raise ValueError(f"is larger than {limit / 1e6:.0f} MB")
-            if time.monotonic() >= end:
-                raise TimeoutError  # what has come was cut off
+            if time.monotonic() >= deadline:
+                raise TimeoutError  # the connection was cut, and the body with it
             return response.status, response.getheader("Location"), body
 
 
 @contextmanager
-def _connected(address: str, port: int, end: float, encrypted_for: str) -> Iterator[socket.socket]:
-    """Give a connection to a host, which is cut at `end` even if the other side goes on to send a byte now and then."""
-    left = max(0.01, end - time.monotonic())
+def _connected(address: str, port: int, deadline: float, encrypted_for: str) -> Iterator[socket.socket]:
+    """Yield a connection that is cut at the deadline, even if the other side still sends a byte now and then.
+
+    Args:
+        encrypted_for: name of the host that the certificate must be for; empty for a connection without encryption.
+    """
+    left = max(0.01, deadline - time.monotonic())
     sock = socket.create_connection((address, port), timeout=left)
     watched = sock.dup()
 
@@ -129,9 +132,10 @@ def _connected(address: str, port: int, end: float, encrypted_for: str) -> Itera
 
 
 def _decoded(body: bytes) -> str:
+    """Unpack a page and decode it in the encoding that it declares or seems to have."""
     from trafilatura.utils import decode_file
 
     if not body.strip():
         raise ValueError("the page is empty")
-    page: str = decode_file(body)  # unpacked, in the encoding that it declares or seems to have
+    page: str = decode_file(body)
     return page

@@ -12,24 +12,25 @@ from labels.articles.decoding import json_rows
 from labels.errors import ArticleError
 from labels.silence import silenced
 
-HEADLINE_LENGTH = 200
+HEADLINE_LENGTH = 200  # characters
 Reader = Callable[[str, str], list[Article]]  # (content, source) → articles
 
 
 def read_text(content: str, source: str) -> list[Article]:
-    """Plain text: one article; its title is the first line that is not boilerplate, if it has no full stop."""
+    """Read plain text: one article, whose title is the first line that is not boilerplate, if it looks like a headline."""
     lines = [line.strip() for line in content.splitlines() if line.strip()]
     if not lines:
         raise ArticleError(f"{source}: holds no text; give a file with an article in it")
-    first = next((line for line, is_known in zip(lines, find_boilerplate(lines), strict=True) if not is_known), "")
+    boilerplate = find_boilerplate(lines)
+    first = next((line for line, is_boilerplate in zip(lines, boilerplate, strict=True) if not is_boilerplate), "")
     date = re.search(r"\b(?:19|20)\d\d-[01]\d-[0-3]\d\b", first)
-    is_headline = len(first) <= HEADLINE_LENGTH and len(first.split()) > 2 and not re.search(r"[.!?:;,][\"”’')]*$", first)
-    title, published = first if is_headline else None, date.group() if date else None
-    return [Article(id=stem(source), text=content, title=title, published=published)]
+    has_end = re.search(r"[.!?:;,][\"”’')]*$", first)
+    title = first if len(first) <= HEADLINE_LENGTH and len(first.split()) > 2 and not has_end else None
+    return [Article(article_id(source), content, title, published=date.group() if date else None)]
 
 
 def read_html(content: str, source: str) -> list[Article]:
-    """An HTML page: the main text as trafilatura finds it, headline first, with title, outlet and date of its metadata."""
+    """Read an HTML page: the headline and the main text that trafilatura finds, with title, outlet, address and date."""
     import trafilatura
 
     with silenced("trafilatura", "htmldate"):
@@ -40,15 +41,18 @@ def read_html(content: str, source: str) -> list[Article]:
     title = page.title or None
     if title and not body.startswith(title):
         body = f"{title}\n{body}"
-    return [Article(stem(source), body, title, page.sitename or page.hostname, page.url, page.date)]
+    return [Article(article_id(source), body, title, page.sitename or page.hostname, page.url, page.date)]
 
 
 def read_jsonl(content: str, source: str) -> list[Article]:
-    """JSONL: a line an article, an object with "text" and, if known, "id" and the fields of METADATA."""
+    """Read JSONL: one article per line, an object with "text" and, if known, "id" and the fields of METADATA."""
     articles = []
     for number, row in json_rows(content, source):
-        article = article_of(row, place := f"{source}:{number}")
-        articles.append(replace(article, id=f"{stem(source)}:{number}") if article.id == place else article)
+        place = f"{source}:{number}"
+        article = article_of(row, place)
+        if article.id == place:  # the row has no id
+            article = replace(article, id=f"{article_id(source)}:{number}")
+        articles.append(article)
     if not articles:
         raise ArticleError(f"{source}: holds no text; give a file with an article in it")
     return articles
@@ -64,13 +68,13 @@ READERS: dict[str, Reader] = {
 
 
 def reader_of(content: str) -> Reader:
-    """Return the reader for content without a file name."""
+    """Choose the reader of content that has no file name by how it begins."""
     start = content.lstrip()[:200].lower()
     if start.startswith("{"):
         return read_jsonl
     return read_html if re.match(r"<(!doctype|html|head|body|\?xml|!--)", start) else read_text
 
 
-def stem(source: str) -> str:
-    """Return what names the article of a file or an address."""
+def article_id(source: str) -> str:
+    """Return the id of the article at an address, the address, or in a file, the file's name without its suffix."""
     return source if re.match(r"https?://", source) else Path(source).stem

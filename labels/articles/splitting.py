@@ -2,17 +2,18 @@
 
 Lines are paragraphs unless the text is hard-wrapped, and nupunkt splits each paragraph on its own, so that a headline
 without a full stop never runs into the lead; boilerplate lines stay whole. A quotation of several sentences becomes several
-sentences, each with its own label. Lines without a letter or digit ("***") are no sentences.
+sentences, each with its own label. Lines without a letter or digit ("***") are dropped.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from labels.articles.article import Article, Sentence
 from labels.articles.boilerplate import find_boilerplate
 from labels.errors import ArticleError
 
-WRAP_WIDTH = 120
+WRAP_WIDTH = 120  # characters; text with longer lines is not hard-wrapped
 _LINE = re.compile(r"[^\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _BLANK_LINE = re.compile(r"(?:\r\n|[\n\r\u2028\u2029])[ \t\xa0]*(?:\r\n|[\n\r\u2028\u2029])")
 _QUOTE_ENDS = re.compile(r"[?!…][\"”’'»]\s*$")
@@ -20,7 +21,7 @@ _VERB = (
     "said|says|asked|asks|told|added|adds|replied|shouted|wrote|writes|cried|called|warned|insisted|joked|answered|declared"
     "|recalled|tweeted|posted|explained|continued|yelled|demanded|wondered|quipped|noted|read|reads"
 )
-_NAME = r"[A-Z][\w.'’-]*"  # letter case is ignored, so this is any word: names have "of" and "van" in them
+_NAME = r"[A-Z][\w.'’-]*"  # any word, since letter case is ignored below: names have "of" and "van" in them
 # `“Enough!” Ms. Haddad said.` is one sentence; splitters cut it after the quotation. `“Enough!” She said no.` stays two.
 _CUE_ONLY = re.compile(
     rf"(?:(?:he|she|they|it|i|we|one|{_NAME}(?: {_NAME}){{0,7}}(?:, [^.]{{1,80}},)?(?: {_NAME}){{0,3}}) (?:\w+ly )?(?:{_VERB})"
@@ -38,22 +39,22 @@ _ABBREVIATED = re.compile(
 
 
 def split(article: Article) -> list[Sentence]:
-    """Return the article's sentences in order; boilerplate lines are sentences too (see labels.boilerplate)."""
+    """Return the article's sentences in order; boilerplate lines are sentences, too (see labels.articles.boilerplate)."""
     paragraphs = list(_paragraphs(article.text))
     boilerplate = find_boilerplate([article.text[start:end] for start, end in paragraphs])
     spans = [
         span
-        for (start, end), whole in zip(paragraphs, boilerplate, strict=True)
-        for span in _sentences(article.text, start, end, whole)
+        for (start, end), is_boilerplate in zip(paragraphs, boilerplate, strict=True)
+        for span in _sentences(article.text, start, end, is_boilerplate)
     ]
-    return [Sentence(article.id, index, s, e, article.text[s:e]) for index, (s, e) in enumerate(spans)]
+    return [Sentence(article.id, index, start, end, article.text[start:end]) for index, (start, end) in enumerate(spans)]
 
 
 def sentences_of(article: Article) -> list[Sentence]:
-    """Split an article, or say that there is nothing to split.
+    """Split an article that must have article text.
 
     Raises:
-        ArticleError: no line of it holds a word of article text.
+        ArticleError: every line of it is boilerplate.
     """
     sentences = split(article)
     if all(find_boilerplate([sentence.text for sentence in sentences])):
@@ -62,7 +63,7 @@ def sentences_of(article: Article) -> list[Sentence]:
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
-    """Yield spans of paragraphs: lines, hard-wrapped ones joined."""
+    """Yield the spans of paragraphs: lines, with hard-wrapped lines joined."""
     block: list[tuple[int, int]] = []
     previous_end = 0
     for match in _LINE.finditer(text):
@@ -77,43 +78,48 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _unwrap(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Join the lines of a block that a fixed width has wrapped: the next word would not have fitted."""
-    width = max((end - start for start, end in lines), default=0)
-    wrapped = width <= WRAP_WIDTH and any(text[start:end].lstrip()[0].islower() for start, end in lines[1:])
-    for number, (start, end) in enumerate(lines):
-        if number == 0:
-            first, last = start, end
-            continue
-        next_word = text[start:end].split(maxsplit=1)[0]
-        if wrapped and len(text[lines[number - 1][0] : last].rstrip()) + 1 + len(next_word) > width:
-            last = end
-        else:
-            yield first, last
-            first, last = start, end
-    if lines:
-        yield first, last
+    """Join lines that were wrapped at a fixed width: the first word of the next line would not have fitted."""
+    if not lines:
+        return
+    width = max(end - start for start, end in lines)
+    is_wrapped = width <= WRAP_WIDTH and any(text[start:end].lstrip()[0].islower() for start, end in lines[1:])
+    paragraph_start = lines[0][0]
+    for (start, end), (next_start, next_end) in pairwise(lines):
+        next_word = text[next_start:next_end].split(maxsplit=1)[0]
+        has_room = len(text[start:end].rstrip()) + 1 + len(next_word) <= width
+        if has_room or not is_wrapped:
+            yield paragraph_start, end
+            paragraph_start = next_start
+    yield paragraph_start, lines[-1][1]
 
 
-def _sentences(text: str, start: int, end: int, whole: bool) -> Iterator[tuple[int, int]]:
+def _sentences(text: str, start: int, end: int, is_boilerplate: bool) -> Iterator[tuple[int, int]]:
     """Yield trimmed sentence spans of one paragraph; a boilerplate line stays whole."""
     paragraph = re.sub(r"\s", " ", text[start:end])
-    spans: list[tuple[int, int]] = []
-    for s, e in [(0, len(paragraph))] if whole else _pieces(paragraph):
-        if spans and _QUOTE_ENDS.search(paragraph[spans[-1][0] : spans[-1][1]]) and _CUE_ONLY.match(paragraph[s:e].lstrip()):
-            spans[-1] = (spans[-1][0], e)
-        else:
-            spans.append((s, e))
-    for s, e in spans:
-        piece = paragraph[s:e]
+    spans = [(0, len(paragraph))] if is_boilerplate else _with_cues(paragraph)
+    for piece_start, piece_end in spans:
+        piece = paragraph[piece_start:piece_end]
         if any(character.isalnum() for character in piece):
-            yield start + s + len(piece) - len(piece.lstrip()), start + s + len(piece.rstrip())
+            offset = start + piece_start
+            yield offset + len(piece) - len(piece.lstrip()), offset + len(piece.rstrip())
+
+
+def _with_cues(paragraph: str) -> list[tuple[int, int]]:
+    """Return the spans of the pieces of a paragraph, a quotation joined to the cue behind it."""
+    spans: list[tuple[int, int]] = []
+    for start, end in _pieces(paragraph):
+        if spans and _QUOTE_ENDS.search(paragraph[slice(*spans[-1])]) and _CUE_ONLY.match(paragraph[start:end].lstrip()):
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    return spans
 
 
 def _pieces(paragraph: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans nupunkt finds, cut further at plain sentence ends."""
-    from nupunkt import sent_spans  # loads its model: only when there is something to split
+    """Yield the spans that nupunkt finds, cut further at plain sentence ends."""
+    from nupunkt import sent_spans  # loads its model: only where there is something to split
 
     for start, end in sent_spans(paragraph):
-        ends = [m.end() for m in _PLAIN_END.finditer(paragraph, start, end)]
+        ends = [match.end() for match in _PLAIN_END.finditer(paragraph, start, end)]
         cuts = [cut for cut in ends if cut < end and not _ABBREVIATED.search(paragraph, start, cut)]
         yield from zip([start, *cuts], [*cuts, end], strict=True)

@@ -1,4 +1,4 @@
-"""Answers of annotators → the corpus: `merge_tasks(corpus, tasks, scheme)` → the corpus, and what was left out."""
+"""Annotators' answers → votes in the corpus: `merge_tasks(corpus, tasks, scheme)` → the corpus, and what was left out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,91 +13,97 @@ from labels.studio.views import LABEL, SPAN
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One annotator's label for one sentence of a task's article, and when it was given."""
+    """One annotator's label for one sentence of a task's article.
+
+    Attributes:
+        index: of the sentence in the article.
+        time: when the answer was last changed, in ISO format.
+    """
 
     index: int
     vote: Annotation
     spans: tuple[Span, ...]
-    given: str
+    time: str
 
 
 def read_answers(task: Mapping[str, Any], sentences: Sequence[Sentence], scheme: LabelScheme) -> tuple[list[Answer], list[str]]:
-    """Return what annotators said of a task's article, oldest first, and a line for each answer that means nothing here.
+    """Return the answers to a task, oldest first, and a message for each answer that was left out.
 
-    Skipped answers are none; of several answers of one annotator the last counts.
+    Skipped tasks have no answer; of several answers of one annotator the last counts.
     """
     answers: list[Answer] = []
     faults: list[str] = []
-    latest = {_annotator(a, task["data"]): a for a in sorted(task.get("annotations") or (), key=_given)}
-    for who, annotation in sorted(latest.items(), key=lambda item: _given(item[1])):
+    annotations = sorted(task.get("annotations") or (), key=_time)
+    latest = {_annotator(annotation, task["data"]): annotation for annotation in annotations}
+    for annotator, annotation in sorted(latest.items(), key=lambda item: _time(item[1])):
         if annotation.get("was_cancelled"):
             continue
+        place = f"task {task.get('id')}, {annotator}"
         try:
-            said = list(_labelled(annotation, task["data"], sentences))
-            spans = {sentence.index: tuple(_spans(annotation, sentence)) for sentence, _, _ in said}
+            labelled = list(_labelled(annotation, task["data"], sentences))
+            spans = {sentence.index: tuple(_spans(annotation, sentence)) for sentence, _, _ in labelled}
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            faults.append(f"task {task['id']}, {who}: an answer of another form, left out ({type(error).__name__}: {error})")
+            faults.append(f"{place}: an answer of another form, left out ({type(error).__name__}: {error})")
             continue
-        for sentence, label, origin in said:
+        for sentence, label, origin in labelled:
             if label not in scheme.names:
-                known = ", ".join(scheme.names)
-                faults.append(f"task {task['id']}, {who}: unknown label {label!r}, left out; the scheme has {known}")
+                faults.append(f"{place}: unknown label {label!r}, left out; the scheme has {', '.join(scheme.names)}")
                 continue
-            seconds = annotation.get("lead_time")
-            spent = round(seconds / len(said), 2) if seconds is not None else None
-            vote = Annotation(who, "person", label, seconds=spent, origin=origin)
-            answers.append(Answer(sentence.index, vote, spans[sentence.index], _given(annotation)))
+            lead_time = annotation.get("lead_time")
+            seconds = round(lead_time / len(labelled), 2) if lead_time is not None else None
+            vote = Annotation(annotator, "person", label, seconds=seconds, origin=origin)
+            answers.append(Answer(sentence.index, vote, spans[sentence.index], _time(annotation)))
     return answers, faults
 
 
 def merge_tasks(
     corpus: Sequence[AnnotatedArticle], tasks: Sequence[Mapping[str, Any]], scheme: LabelScheme
 ) -> tuple[list[AnnotatedArticle], list[str]]:
-    """Return the corpus with all the tasks' answers in it, and a line for each task or answer that was left out.
+    """Return the corpus with the answers of all tasks as votes, and a message for each task or answer that was left out.
 
-    Votes that came from tasks before go, so what was deleted or changed on the server is so here too; all other votes stay.
-    A sentence with votes has the label they come to (`adjudicate`), or none. Articles nobody has spoken about are left out, and
-    so are reviews of articles that the corpus has not: a project for review may hold articles of several corpora.
+    Votes of earlier merges are replaced, so an answer that was changed or deleted on the server is changed or deleted here,
+    too; all other votes stay. `adjudicate` makes the label of a sentence that has votes. Articles without any label or vote are
+    left out, and so are reviews of articles that are not in the corpus: a project for review may hold articles of several.
     """
     articles = {a.article.id: replace(a, sentences=tuple(map(_without_answers, a.sentences))) for a in corpus}
-    given: dict[tuple[str, int], list[Answer]] = {}
+    answers: dict[tuple[str, int], list[Answer]] = {}  # by id of the article and index of the sentence
     faults: list[str] = []
     for task in sorted(tasks, key=_is_review):
         try:
             article, sentences, event = read_article(task["data"])
-            answers, wrong = read_answers(task, sentences, scheme)
+            task_answers, answer_faults = read_answers(task, sentences, scheme)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             faults.append(f"task {task.get('id')}: was not pushed from here, left out ({type(error).__name__}: {error})")
             continue
-        faults += wrong
-        fresh = AnnotatedArticle(article, event, "", tuple(LabeledSentence(s, None) for s in sentences))
+        faults += answer_faults
         if _is_review(task) and article.id not in articles:
             continue
-        known = articles.setdefault(article.id, fresh)
-        if [s.sentence for s in known.sentences] != sentences or known.article.text != article.text:
+        new = AnnotatedArticle(article, event, "", tuple(LabeledSentence(sentence, None) for sentence in sentences))
+        annotated = articles.setdefault(article.id, new)
+        if [s.sentence for s in annotated.sentences] != sentences or annotated.article.text != article.text:
             faults.append(
-                f"task {task['id']}: article {article.id!r} has other words in the corpus, left out; push it by another name"
+                f"task {task['id']}: article {article.id!r} has other words in the corpus, left out; push it under another name"
             )
             continue
-        for answer in answers:
-            given.setdefault((article.id, answer.index), []).append(answer)
+        for answer in task_answers:
+            answers.setdefault((article.id, answer.index), []).append(answer)
     merged = [
-        replace(a, sentences=tuple(_with_answers(s, given.get((name, s.sentence.index), [])) for s in a.sentences))
+        replace(a, sentences=tuple(_with_answers(s, answers.get((name, s.sentence.index), [])) for s in a.sentences))
         for name, a in articles.items()
     ]
     return [a for a in merged if any(s.label or s.votes for s in a.sentences)], faults
 
 
-def _given(annotation: Mapping[str, Any]) -> str:
+def _time(annotation: Mapping[str, Any]) -> str:
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
 def _annotator(annotation: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    """Return a pseudonym, the number of the user, or the adjudicator of a review."""
+    """Return the annotator's pseudonym, made of the user's number; whoever answers a review is the adjudicator."""
     if data.get("review"):
         return ADJUDICATOR
-    by = annotation.get("completed_by")
-    return f"annotator-{by['id'] if isinstance(by, Mapping) else by}"
+    user = annotation.get("completed_by")
+    return f"annotator-{user['id'] if isinstance(user, Mapping) else user}"
 
 
 def _is_review(task: Mapping[str, Any]) -> bool:
@@ -107,7 +113,7 @@ def _is_review(task: Mapping[str, Any]) -> bool:
 def _labelled(
     annotation: Mapping[str, Any], data: Mapping[str, Any], sentences: Sequence[Sentence]
 ) -> Iterator[tuple[Sentence, str, str]]:
-    """Yield (sentence, label, origin) for a choice, or for each sentence of which more than half lies in a labelled stretch."""
+    """Yield (sentence, label, origin): for a choice its sentence, for a marked part each sentence that lies mostly in it."""
     for result in annotation["result"]:
         if result.get("from_name") != LABEL:
             continue
@@ -124,6 +130,7 @@ def _labelled(
 
 
 def _spans(annotation: Mapping[str, Any], sentence: Sentence) -> Iterator[Span]:
+    """Yield the marked spans of a task of one sentence, with offsets in the article."""
     for result in annotation["result"]:
         if result.get("from_name") == SPAN:
             value = result["value"]
@@ -131,7 +138,7 @@ def _spans(annotation: Mapping[str, Any], sentence: Sentence) -> Iterator[Span]:
 
 
 def _without_answers(labeled: LabeledSentence) -> LabeledSentence:
-    """Return the sentence as it was before anybody answered; an `origin` marks a vote as an answer."""
+    """Return the sentence without the votes of earlier merges: those have an `origin`."""
     votes = tuple(vote for vote in labeled.votes if not vote.origin)
     if len(votes) == len(labeled.votes):
         return labeled
@@ -139,13 +146,15 @@ def _without_answers(labeled: LabeledSentence) -> LabeledSentence:
 
 
 def _with_answers(labeled: LabeledSentence, answers: Sequence[Answer]) -> LabeledSentence:
+    """Return the sentence with the latest answer of each annotator added; a label without votes counts as a vote."""
     if not answers:
         return labeled
-    by_annotator = {answer.vote.annotator: answer for answer in sorted(answers, key=lambda answer: answer.given)}
-    before = labeled.votes or ((Annotation("earlier", "person", labeled.label),) if labeled.label else ())
-    votes = (*before, *(answer.vote for answer in by_annotator.values()))
-    spans = dict.fromkeys((*labeled.spans, *(span for answer in by_annotator.values() for span in answer.spans)))
+    latest = {answer.vote.annotator: answer for answer in sorted(answers, key=lambda answer: answer.time)}
+    old_votes = labeled.votes
+    if not old_votes and labeled.label:
+        old_votes = (Annotation("earlier", "person", labeled.label),)
+    votes = (*old_votes, *(answer.vote for answer in latest.values()))
+    spans = dict.fromkeys((*labeled.spans, *(span for answer in latest.values() for span in answer.spans)))
     label = adjudicate(votes)
-    return replace(
-        labeled, votes=votes, label=label, inherited=labeled.inherited and label == labeled.label, spans=tuple(spans)
-    )
+    inherited = labeled.inherited and label == labeled.label
+    return replace(labeled, votes=votes, label=label, inherited=inherited, spans=tuple(spans))

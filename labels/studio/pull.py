@@ -9,22 +9,26 @@ from labels.scheme import LabelScheme
 from labels.studio.answers import merge_tasks
 from labels.studio.server import Studio
 
-CORPUS = Path("labels/corpus/studio")  # where annotations go unless told otherwise
+CORPUS = Path("labels/corpus/studio")  # the default
 
 
 def pull_corpus(studio: Studio, project: int, folder: Path, scheme: LabelScheme) -> tuple[list[AnnotatedArticle], list[str]]:
-    """Bring a corpus folder up to date with a project's annotations; return it, and a line for each thing that was left out.
+    """Bring a corpus folder up to date with a project's annotations.
 
-    The folder's `raw` keeps the exports of all projects ever pulled into it; the corpus is what it was before anybody answered,
-    and their answers.
+    The folder `raw` in it keeps the exports of all projects that were pulled into it; the corpus is made from all of them, on
+    top of the articles and votes that do not come from Label Studio.
+
+    Returns:
+        the corpus, and a message for each task or answer that was left out.
     """
     with locked(folder):
         raw = studio.pull(project, folder / "raw").parent
         tasks = [task for path in sorted(raw.glob("*.jsonl")) for _, task in json_rows(read_utf8(path), str(path))]
-        before = read_corpus(folder, scheme) if (folder / ARTICLES).exists() else []
-        corpus, faults = merge_tasks(before, tasks, scheme)
+        old_corpus = read_corpus(folder, scheme) if (folder / ARTICLES).exists() else []
+        corpus, faults = merge_tasks(old_corpus, tasks, scheme)
         if corpus:
             write_corpus(folder, corpus)
-        for name in () if corpus else (ARTICLES, SENTENCES):
-            (folder / name).unlink(missing_ok=True)
+        else:
+            (folder / ARTICLES).unlink(missing_ok=True)
+            (folder / SENTENCES).unlink(missing_ok=True)
     return corpus, faults

@@ -1,7 +1,9 @@
-"""Articles → tasks of Label Studio, and a task's data → its article; no server is needed here.
+"""Articles → tasks of Label Studio, and a task's data → its article; this needs no server.
 
-`sentence_tasks(article, ...)`, `article_task(...)`    the data of tasks
-`suggestion(data, ...)`                                a model's labels as a task shows them
+`sentence_tasks(article, ...)`    the data of a task for each sentence
+`article_task(article, ...)`      the data of one task for the article
+`read_article(data)`              the article, from the data of any of its tasks
+`suggestion(data, ...)`           a model's labels in the form that a task shows
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,16 +19,20 @@ NEIGHBOURS = 2  # sentences shown before and after
 def sentence_tasks(
     article: Article, sentences: Sequence[Sentence], event: str = "", notes: Mapping[int, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Return the data of a task for each sentence; any one of them holds what is needed to read the article back.
+    """Return the data of a task for each sentence; each holds the whole article, so that `read_article` can return it.
 
-    With `notes`, {sentence index: what the reviewer should know}, only these sentences, and answers count as an adjudicator's.
+    Args:
+        event: name of the story; the article's id if empty.
+        notes: {sentence index: note for the reviewer}; then only these sentences get tasks, and the answers count as an
+            adjudicator's.
     """
-    shared, texts = _shared(article, sentences, event), [sentence.text for sentence in sentences]
+    shared = _shared(article, sentences, event)
+    texts = [sentence.text for sentence in sentences]
     tasks = []
     for number, sentence in enumerate(sentences):
         if notes is not None and number not in notes:
             continue
-        own = {
+        task = shared | {
             "uid": f"{article_uid(article)}:{sentence.start}-{sentence.end}",
             "index": number,
             "text": sentence.text,
@@ -35,8 +41,8 @@ def sentence_tasks(
             "article_text": article.text,
         }
         if notes is not None:
-            own |= {"review": True, "headline": f"{shared['headline']} · {notes[number]}"}
-        tasks.append(shared | own)
+            task |= {"review": True, "headline": f"{shared['headline']} · {notes[number]}"}
+        tasks.append(task)
     return tasks
 
 
@@ -46,41 +52,52 @@ def article_task(article: Article, sentences: Sequence[Sentence], event: str = "
 
 
 def article_uid(article: Article) -> str:
-    """Return what tells an article from others of its name."""
+    """Return an id of an article and its text: an article of the same name with another text has another."""
     return f"{article.id}@{sentence_hash(article.text)}"
 
 
 def sentence_result(label: str) -> list[dict[str, Any]]:
-    """Return a label as Label Studio writes it for the sentence view."""
+    """Return a label in the form of Label Studio, for the sentence view."""
     return [{"from_name": LABEL, "to_name": TEXT, "type": "choices", "value": {"choices": [label]}}]
 
 
 def article_result(article: Article, labelled: Sequence[tuple[Sentence, str]]) -> list[dict[str, Any]]:
-    """Return the labels of an article's sentences as Label Studio writes them for the article view."""
+    """Return the labels of an article's sentences in the form of Label Studio, for the article view."""
     return [
         {
             "from_name": LABEL,
             "to_name": TEXT,
             "type": "labels",
-            "value": {"start": s.start, "end": s.end, "text": article.text[s.start : s.end], "labels": [label]},
+            "value": {
+                "start": sentence.start,
+                "end": sentence.end,
+                "text": article.text[sentence.start : sentence.end],
+                "labels": [label],
+            },
         }
-        for s, label in labelled
+        for sentence, label in labelled
     ]
 
 
 def read_article(data: Mapping[str, Any]) -> tuple[Article, list[Sentence], str]:
-    """Return the article that a task's data is of, its sentences and its event.
+    """Return the article in a task's data, its sentences and its event.
 
     Raises:
-        KeyError, TypeError, ValueError: the task is none of ours.
+        KeyError, TypeError, ValueError: the task was not made by this module.
     """
-    name, text = str(data["article"]), str(data["article_text"] if "article_text" in data else data["text"])
-    sentences = [Sentence(name, i, int(s), int(e), text[int(s) : int(e)]) for i, (s, e) in enumerate(data["sentences"])]
+    name = str(data["article"])
+    text = str(data["article_text"] if "article_text" in data else data["text"])
+    spans = [(int(start), int(end)) for start, end in data["sentences"]]
+    sentences = [Sentence(name, index, start, end, text[start:end]) for index, (start, end) in enumerate(spans)]
     return Article(name, text, **{key: data.get(key) for key in METADATA}), sentences, str(data.get("event") or name)
 
 
 def suggestion(data: Mapping[str, Any], labels: Sequence[str], scores: Sequence[float]) -> tuple[list[dict[str, Any]], float]:
-    """Return (result, score) that suggests a model's labels, one for each sentence of the article, in a task with that data."""
+    """Return (result, score), a prediction that suggests a model's labels in the task of that data.
+
+    Args:
+        labels, scores: of all sentences of the article, also if the task is of one sentence.
+    """
     if "index" in data:
         return sentence_result(labels[data["index"]]), scores[data["index"]]
     article, sentences, _ = read_article(data)
@@ -88,10 +105,11 @@ def suggestion(data: Mapping[str, Any], labels: Sequence[str], scores: Sequence[
 
 
 def _shared(article: Article, sentences: Sequence[Sentence], event: str) -> dict[str, Any]:
+    """Return the fields that all tasks of an article have."""
     headline = " · ".join(part for part in (article.title or article.id, article.outlet, article.published) if part)
     return {
         "article": article.id,
         "headline": headline,
         "event": event or article.id,
-        "sentences": [[s.start, s.end] for s in sentences],
+        "sentences": [[sentence.start, sentence.end] for sentence in sentences],
     } | metadata(article)

@@ -1,4 +1,4 @@
-"""Labelling screens of Label Studio, derived from the scheme: `sentence_view`, `article_view`; `check_view` compares one."""
+"""Labelling screens of Label Studio, derived from the scheme: `sentence_view`, `article_view`, `check_view`."""
 
 from html import escape
 from xml.etree import ElementTree
@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 from labels.errors import AnnotationError
 from labels.scheme import LabelScheme
 
-LABEL, SPAN, TEXT = "label", "span", "text"  # names in the labelling screens
+LABEL, SPAN, TEXT = "label", "span", "text"  # names of the controls and the text in both screens
 SPAN_TYPES = {"source": ("q", "#7c3aed"), "loaded_word": ("w", "#dc2626")}
 
 _SENTENCE_VIEW = """\
@@ -46,14 +46,14 @@ LABELS
 
 
 def sentence_view(scheme: LabelScheme) -> str:
-    """Return the screen for one sentence a task: a key labels, Ctrl+Enter submits."""
+    """Return the screen for tasks of one sentence: a key chooses a label, Ctrl+Enter submits."""
     choices = []
     for label in scheme.labels:
         title, definition = escape(label.title), escape(label.definition)
-        shown = f'<b style="color:{label.colour}">{title}</b> <span style="font-weight:400">{definition}</span>'
+        html = f'<b style="color:{label.colour}">{title}</b> <span style="font-weight:400">{definition}</span>'
         choices.append(
             f"    <Choice value={quoteattr(label.name)} hotkey={quoteattr(label.hotkey)} "
-            f"hint={quoteattr(' / '.join(label.examples))} html={quoteattr(shown)}/>"
+            f"hint={quoteattr(' / '.join(label.examples))} html={quoteattr(html)}/>"
         )
     spans = [
         f'    <Label value="{name}" hotkey="{hotkey}" background="{colour}"/>' for name, (hotkey, colour) in SPAN_TYPES.items()
@@ -62,7 +62,7 @@ def sentence_view(scheme: LabelScheme) -> str:
 
 
 def article_view(scheme: LabelScheme) -> str:
-    """Return the screen for a whole article, its sentences marked in the colours of their labels."""
+    """Return the screen for tasks of a whole article, whose sentences are marked in the colours of their labels."""
     labels = [
         f"    <Label value={quoteattr(label.name)} hotkey={quoteattr(label.hotkey)} background={quoteattr(label.colour)} "
         f"hint={quoteattr(label.definition)}/>"
@@ -72,11 +72,15 @@ def article_view(scheme: LabelScheme) -> str:
 
 
 def check_view(view: str, scheme: LabelScheme, project: str) -> None:
-    """Raise AnnotationError if a project's screen does not offer exactly the scheme's labels."""
+    """Check that a project's screen offers exactly the labels of the scheme.
+
+    Raises:
+        AnnotationError: it offers others; the message names the project and both sets.
+    """
     control = ElementTree.fromstring(view).find(f".//*[@name='{LABEL}']")
     offered = [] if control is None else [str(choice.get("value")) for choice in control]
     if set(offered) != set(scheme.names):
         raise AnnotationError(
             f"project {project!r}: its labelling interface offers {', '.join(offered) or 'no labels'}, the scheme has "
-            f"{', '.join(scheme.names)}; mend it in the project's settings, or create a new project"
+            f"{', '.join(scheme.names)}; fix it in the project's settings, or create a new project"
         )

@@ -1,6 +1,6 @@
-"""Archives of any size, tagged in bounded memory.
+"""Tag archives of any size in bounded memory.
 
-shards     a stretch of an archive → files of sentences
-run        the whole archive: the command, what is done already, errors
-cluster    the same on a Ray cluster
+run        the command: the whole archive, on one process or on a cluster; parts that are done already are skipped
+shards     a stretch of an archive → Parquet files of sentences
+cluster    run the shards on a Ray cluster
 """

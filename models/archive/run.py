@@ -1,14 +1,15 @@
-"""Tag an archive of articles of any size, in bounded memory; killed at any point, the same command goes on where it was.
+"""Tag an archive of articles of any size in bounded memory; if it is killed, run the same command again to go on.
 
     newsvoice tag-archive articles.parquet tagged/ --model models/artifacts/real
     newsvoice tag-archive pages/ tagged/
 
-IN is a JSONL or Parquet file of articles (text, id?, title?, outlet?, url?, published?), or a folder of such files and of pages
-and texts. OUT gets sentences/, Parquet files that any reader takes as one table, a row a sentence, and errors.jsonl, a line for
-each article that cannot be read or has no text. An article without an id is named by its place.
+IN is a JSONL or Parquet file of articles (text, id?, title?, outlet?, url?, published?), or a folder of such files, of pages
+and of texts. The folder OUT gets sentences/, Parquet files that are one table with a row for each sentence, and errors.jsonl,
+with a line for each article that cannot be read or has no text. An article without an id is named by its place in IN.
 
-With --engine ray the cores of a Ray cluster do it: that of RAY_ADDRESS, or one started on this machine. Every node has this
-project installed, and sees IN, OUT and the model under the same paths. Needs the optional group: pip install 'newsvoice[ray]'
+With --engine ray the work is done by a Ray cluster: the one at RAY_ADDRESS, or one that is started on this machine. On every
+node newsvoice must be installed, and IN, OUT and the model must have the same paths. Needs the optional group:
+pip install 'newsvoice[ray]'
 """
 
 import argparse
@@ -29,18 +30,20 @@ from labels.progress import Report, progress
 from models import DEFAULT_MODEL
 from models.archive.shards import ERRORS, SENTENCES, Part, tag_shard
 
-RECORD = "archive.json"  # what the output was begun with
-Work = Callable[[Iterable[Shard], Path, int], Iterator[Part]]
+RECORD = "archive.json"  # the input and the model that the output was begun with
+Engine = Callable[[Iterable[Shard], Path, int], Iterator[Part]]  # shards, OUT, articles a file → finished parts
 
 
 def add_to(verbs: Any) -> None:
-    """Add the command to those of the command line."""
+    """Add `tag-archive` to the commands of the command line."""
     parser = add_verb(verbs, "tag-archive", _run, __doc__)
     parser.add_argument("source", type=Path, metavar="IN")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR")
-    parser.add_argument("--engine", choices=("here", "ray"), default="here", help="this process, or a Ray cluster")
-    parser.add_argument("--part", type=int, default=200, metavar="N", help="articles a file of sentences (default: 200)")
+    parser.add_argument("--engine", choices=("here", "ray"), default="here", help="what tags: this process, or a Ray cluster")
+    parser.add_argument(
+        "--part", type=int, default=200, metavar="N", help="articles in a file of sentences (default: %(default)s)"
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -50,33 +53,38 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def tag_archive(source: Path, out: Path, model: Path, articles: int, engine: str = "here") -> None:
-    """Tag all articles of `source`, so many a file, and write the result to `out`.
+    """Tag all articles of `source` and write the result to the folder `out`.
+
+    Args:
+        articles: how many go into one file of sentences.
+        engine: here or ray.
 
     Raises:
         ArticleError: there is no archive at `source`.
         OutputError: `out` holds other files, or another run writes there.
-        ConfigError: what is in `out` was begun with another input or another model.
+        ConfigError: `out` was begun with another input or another model.
     """
+    import pyarrow  # noqa: F401  # before any work, if it is missing
+
     from models.artifact import model_version
 
     size, state = describe(source)
     if out.resolve().is_relative_to(source.resolve()):
         raise OutputError(f"{out}: lies inside {source}; name a folder elsewhere")
-    work = _engine(engine, model)
+    tag = _load_engine(engine, model)
     record = {"input": str(source.resolve()), "state of the input": state, "model": model_version(model), "part": articles}
-    with _opened(out, record):
+    with _claimed(out, record):
         try:
             with progress("tagging", "bytes", lines=True) as report:
-                _follow(work(plan(source), out, articles), size, report)
+                _report_parts(tag(plan(source), out, articles), size, report)
         except KeyboardInterrupt:
-            print("finished files are kept; the same command goes on from there", file=sys.stderr)
+            print("finished files are kept; run the same command again to go on", file=sys.stderr)
             raise
         finally:
             _join_errors(out)
 
 
-def _engine(name: str, model: Path) -> Work:
-    """Load what tags shards."""
+def _load_engine(name: str, model: Path) -> Engine:
     if name == "ray":
         from models.archive.cluster import ray_engine
 
@@ -92,21 +100,24 @@ def _engine(name: str, model: Path) -> Work:
     return tag_here
 
 
-def _follow(parts: Iterable[Part], size: int, report: Report) -> None:
-    """Do the work, part by part, and report it; `size` is that of the input in bytes."""
-    seen = articles = sentences = faults = 0
+def _report_parts(parts: Iterable[Part], size: int, report: Report) -> None:
+    """Take the parts as they are finished, and report each; `size` is that of the input in bytes."""
+    done = articles = sentences = faults = 0
     start = time.monotonic()
     for part in parts:
-        seen += part.size
-        if part.new:
-            articles, sentences, faults = articles + part.articles, sentences + part.sentences, faults + part.faults
-            rate = sentences / (time.monotonic() - start)
-            report(seen, size, f"{articles} articles, {sentences} sentences, {rate:.0f} a second, {faults} errors")
+        done += part.size
+        if not part.new:
+            continue
+        articles += part.articles
+        sentences += part.sentences
+        faults += part.faults
+        rate = sentences / (time.monotonic() - start)
+        report(done, size, f"{articles} articles, {sentences} sentences, {rate:.0f} a second, {faults} errors")
 
 
 @contextmanager
-def _opened(out: Path, record: dict[str, Any]) -> Iterator[None]:
-    """Make the output's folders, or check that what is in them is of the same work; no other run writes there meanwhile."""
+def _claimed(out: Path, record: dict[str, Any]) -> Iterator[None]:
+    """Make the output's folders, or check that they were begun with the same record; lock out other runs in the block."""
     path = out / RECORD
     if out.is_dir() and not path.is_file() and any(entry.name[0] != "." for entry in out.iterdir()):
         raise OutputError(f"{out}: holds other files; name a folder that is new or empty")
@@ -118,20 +129,21 @@ def _opened(out: Path, record: dict[str, Any]) -> Iterator[None]:
         with writing(out):
             for folder in (out / SENTENCES, out / ERRORS):
                 folder.mkdir(exist_ok=True)
-                for leftover in folder.glob(".*"):  # of a run that was killed
-                    leftover.unlink()
+                for unfinished in folder.glob(".*"):  # by a run that was killed
+                    unfinished.unlink()
         yield
 
 
-def _check_same(out: Path, before: dict[str, Any], record: dict[str, Any]) -> None:
-    for key, value in record.items():
-        if before.get(key) != value:
-            was = f"{before.get(key)}, now {value}"
-            raise ConfigError(f"{out}: was begun with another {key} ({was}); name another folder, or remove this one")
+def _check_same(out: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Raise ConfigError if the output was begun with another record."""
+    for key, value in new.items():
+        if old.get(key) != value:
+            change = f"{old.get(key)}, now {value}"
+            raise ConfigError(f"{out}: was begun with another {key} ({change}); name another folder, or remove this one")
 
 
 def _join_errors(out: Path) -> None:
-    """Write errors.jsonl out of the errors of each part."""
+    """Join the errors of the parts into errors.jsonl."""
     with new_file(out / f"{ERRORS}.jsonl") as file:
         for part in sorted((out / ERRORS).glob("*.jsonl")):
             with part.open("rb") as errors:

@@ -1,4 +1,4 @@
-"""Tag a shard of an archive: `tag_shard(shard, out, tagger, articles)` → what became of each part of it."""
+"""Tag a shard of an archive: `tag_shard(shard, out, tagger, articles)` → parts, files of sentences in `out`."""
 
 import io
 import json
@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from models.tagger import Tagger
 
 SENTENCES, ERRORS = "sentences", "errors"  # folders of the output
-PART_BYTES = 20_000_000  # of input: what is read for a part is held in memory
+PART_BYTES = 20_000_000  # of input, after which a part is full: it is held in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What became of some articles of a shard; `new` is false if an earlier run has done them."""
+    """Some articles of a shard that are done.
+
+    Attributes:
+        size: bytes of input.
+        faults: articles that could not be tagged.
+        new: false if an earlier run has tagged them; sentences and faults are then not counted.
+    """
 
     size: int
     articles: int
@@ -34,17 +40,17 @@ class Part:
 
 
 def tag_shard(shard: Shard, out: Path, tagger: "Tagger", articles: int) -> Iterator[Part]:
-    """Tag a shard, `articles` at a time, and write a file of sentences for them, unless it is there."""
+    """Tag a shard, so many articles a part, and write each part's sentences to a file, unless the file exists already."""
     from pyarrow import parquet
 
-    for number, batch in enumerate(_batched(read_shard(shard), articles)):
+    for number, batch in enumerate(_parts(read_shard(shard), articles)):
         name, size = f"{shard.number:06}-{number:06}", sum(entry.size for entry in batch)
         path, errors = out / SENTENCES / f"{name}.parquet", out / ERRORS / f"{name}.jsonl"
         if path.exists():
             yield Part(size, len(batch), 0, 0, new=False)
             continue
-        table, faults = _tag(batch, tagger)
-        if faults:  # first, so that a file of sentences means that its articles are done with
+        table, faults = _tag_entries(batch, tagger)
+        if faults:  # written first: once the file of sentences exists, the part counts as done
             write_whole(errors, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in faults))
         else:
             errors.unlink(missing_ok=True)
@@ -54,62 +60,72 @@ def tag_shard(shard: Shard, out: Path, tagger: "Tagger", articles: int) -> Itera
         yield Part(size, len(batch), table.num_rows, len(faults), new=True)
 
 
-def _tag(entries: Iterable[Entry], tagger: "Tagger") -> "tuple[pa.Table, list[dict[str, str]]]":
-    """Read, split and tag articles; whatever is wrong with one of a million, the others go on."""
-    import pyarrow as pa
+def _tag_entries(entries: Iterable[Entry], tagger: "Tagger") -> "tuple[pa.Table, list[dict[str, str]]]":
+    """Read, split and tag articles; return a table of their sentences, and {place, error} of those that failed.
 
-    read: dict[str, Split] = {}
+    An article that fails, for whatever reason, does not stop the others.
+    """
+    splits: dict[str, Split] = {}
     faults = []
-
-    def fail(place: str, error: Exception) -> None:
-        said = str(error) if isinstance(error, ArticleError) else f"{place}: {type(error).__name__}: {error}"
-        faults.append({"place": place, "error": " ".join(said.split())})
-
     for entry in entries:
         try:
             article = entry.read()
-            read[entry.place] = (article, sentences_of(article))
+            splits[entry.place] = (article, sentences_of(article))
         except Exception as error:
-            fail(entry.place, error)
+            faults.append(_fault(entry.place, error))
     try:
-        return _table(read, tagger), faults
-    except Exception:  # one of them is at fault
-        tables = [_table({}, tagger)]
-        for place, split in read.items():
-            try:
-                tables.append(_table({place: split}, tagger))
-            except Exception as error:
-                fail(place, error)
-        return pa.concat_tables(tables), faults
+        return _tag_table(splits, tagger), faults
+    except Exception:  # one of the articles is the cause: tag each alone
+        table, more_faults = _tag_one_by_one(splits, tagger)
+        return table, faults + more_faults
 
 
-def _table(read: dict[str, Split], tagger: "Tagger") -> "pa.Table":
-    """Tag articles, {place: article}; the columns are those of the CSV format, with place, outlet and date of the article."""
+def _tag_one_by_one(splits: dict[str, Split], tagger: "Tagger") -> "tuple[pa.Table, list[dict[str, str]]]":
+    import pyarrow as pa
+
+    tables, faults = [_tag_table({}, tagger)], []
+    for place, split in splits.items():
+        try:
+            tables.append(_tag_table({place: split}, tagger))
+        except Exception as error:
+            faults.append(_fault(place, error))
+    return pa.concat_tables(tables), faults
+
+
+def _fault(place: str, error: Exception) -> dict[str, str]:
+    text = str(error) if isinstance(error, ArticleError) else f"{place}: {type(error).__name__}: {error}"
+    return {"place": place, "error": " ".join(text.split())}
+
+
+def _tag_table(splits: dict[str, Split], tagger: "Tagger") -> "pa.Table":
+    """Tag articles, {place: article}; return the columns of the CSV format, with place, outlet and date of the article."""
     import pyarrow as pa
 
     from models.formats.tables import flat_rows
 
-    text, number, score = pa.dictionary(pa.int32(), pa.string()), pa.int32(), pa.float32()
-    fields = dict.fromkeys(("place", "article", "outlet", "published"), text) | dict.fromkeys(("index", "start", "end"), number)
-    fields |= {"text": pa.string(), "label": text, "probability": score, "abstained": pa.bool_()}
-    fields |= {f"probability_{name}": score for name in tagger.scheme.names}
+    repeated, number, score = pa.dictionary(pa.int32(), pa.string()), pa.int32(), pa.float32()
+    fields = dict.fromkeys(("place", "article", "outlet", "published"), repeated) | dict.fromkeys(
+        ("index", "start", "end"), number
+    )
+    fields |= {"text": pa.string(), "label": repeated, "probability": score, "abstained": pa.bool_()}
+    fields |= {f"probability_{label}": score for label in tagger.scheme.names}
     rows = [
         {"place": place, "outlet": tagged.article.outlet, "published": tagged.article.published} | row
-        for place, tagged in zip(read, tagger.tag_split(list(read.values())), strict=True)
+        for place, tagged in zip(splits, tagger.tag_split(list(splits.values())), strict=True)
         for row in flat_rows(tagged)
     ]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
-def _batched(entries: Iterator[Entry], articles: int) -> Iterator[list[Entry]]:
-    """Group entries by number and by bytes, always in the same way."""
-    batch: list[Entry] = []
+def _parts(entries: Iterator[Entry], articles: int) -> Iterator[list[Entry]]:
+    """Group entries by number and by bytes; the same entries always give the same groups."""
+    part: list[Entry] = []
     size = 0
     for entry in entries:
-        batch.append(entry)
+        part.append(entry)
         size += entry.size
-        if len(batch) == articles or size > PART_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+        if len(part) == articles or size > PART_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

@@ -1,4 +1,4 @@
-"""How tagged articles are shown: FORMATS maps a name to a function from tagged articles to text or bytes.
+"""Output formats: FORMATS maps a name to a function from tagged articles to text or bytes.
 
 tables      JSON, JSONL, CSV, Parquet
 terminal    for a terminal

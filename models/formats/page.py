@@ -1,7 +1,7 @@
-"""The reading view: `to_html(articles)` → one page that needs nothing from outside and no script.
+"""The reading page: `to_html(articles)` → one HTML page that loads nothing and can be read without its script.
 
-Labels differ by line style as well as colour. What is shown is the articles' own text; a sentence that a reader hides leaves a
-sign of omission. The page forbids itself everything but its own style and script (`policy`), so text of an article cannot run.
+Labels differ by line style as well as colour. The page shows the articles' own text; where a reader hides a sentence, it shows
+[…]. Its content security policy (`policy`) allows only its own style and script, so text of an article cannot run.
 """
 
 import hashlib
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from models.tagger import Prediction, TaggedArticle
 
 FOLDER = Path(__file__).parent / "templates"
-LINE_STYLES = ("solid", "dashed", "double", "wavy", "dotted")  # CSS text-decoration-style, by place in the scheme
+LINE_STYLES = ("solid", "dashed", "double", "wavy", "dotted")  # CSS text-decoration-style of the labels, in the scheme's order
 
 
 def to_html(articles: "Sequence[TaggedArticle]") -> str:
-    """Return the articles as one page, ordered by outlet; of several, an index with the shares of labels comes first."""
+    """Return the articles as one page, ordered by outlet; several articles get an index with the shares of their labels."""
     scheme = articles[0].scheme
     entries = sorted((_entry(tagged) for tagged in articles), key=lambda entry: str(entry["outlet"]))
     for number, entry in enumerate(entries, start=1):
         entry["anchor"] = f"article{number}"
-    more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
+    others = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
     return _template("page").render(
-        title=entries[0]["title"] + more,
+        title=entries[0]["title"] + others,
         labels=scheme.labels,
         entries=entries,
         has_outlets=any(entry["outlet"] for entry in entries),
@@ -41,16 +41,20 @@ def to_html(articles: "Sequence[TaggedArticle]") -> str:
 
 
 def form_page(scheme: LabelScheme, *, allow_fetch: bool, fault: str = "", text: str = "", url: str = "") -> str:
-    """Return the page that asks for an article, and says what was wrong with the last one."""
+    """Return the page that asks for an article, filled with what was sent last and what was wrong with it."""
     return _template("form").render(fault=fault, text=text, url=url, allow_fetch=allow_fetch, style=_style(scheme))
 
 
 def policy(scheme: LabelScheme, *, forms: bool = False) -> str:
-    """Return the content security policy that lets the page's own style and script in, its form if it has one, nothing else."""
-    style, script = (b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (_style(scheme), _script()))
+    """Return the content security policy: the page's own style and script may run, with `forms` its form be sent, no more."""
+    sources = f"style-src {_hash_source(_style(scheme))}; script-src {_hash_source(_script())}"
     target = "'self'" if forms else "'none'"
-    own = f"style-src 'sha256-{style}'; script-src 'sha256-{script}'"
-    return f"default-src 'none'; {own}; base-uri 'none'; form-action {target}"
+    return f"default-src 'none'; {sources}; base-uri 'none'; form-action {target}"
+
+
+def _hash_source(content: str) -> str:
+    """Return how a content security policy names a style or script by its hash."""
+    return f"'sha256-{b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 @cache
@@ -68,16 +72,16 @@ def _script() -> str:
 
 @cache
 def _style(scheme: LabelScheme) -> str:
-    """Return the style sheet with the rules of each label."""
+    """Return the style sheet, with rules for each label added."""
     rules = [(FOLDER / "page.css").read_text(encoding="utf-8")]
     for number, label in enumerate(scheme.labels):
-        off = f"body:has(#show{number}:not(:checked))"
+        unticked = f"body:has(#show{number}:not(:checked))"
         rules += [
             f".l{number} {{ --mark: {label.colour}; --text: color-mix(in srgb, {label.colour} 85%, black); }}",
             f".l{number} > .words, .name.l{number} {{ text-decoration-style: {LINE_STYLES[number % len(LINE_STYLES)]}; }}",
-            f"{off} article .l{number} > .words {{ opacity: .25; }}",
-            f"{off}:has(#hide:checked) article .l{number} > .words {{ display: none; }}",
-            f"{off}:has(#hide:checked) article .l{number} > .omitted {{ display: inline; }}",
+            f"{unticked} article .l{number} > .words {{ opacity: .25; }}",
+            f"{unticked}:has(#hide:checked) article .l{number} > .words {{ display: none; }}",
+            f"{unticked}:has(#hide:checked) article .l{number} > .omitted {{ display: inline; }}",
             f"@media (prefers-color-scheme: dark) {{ .l{number} {{ --mark: color-mix(in srgb, {label.colour} 60%, white); "
             f"--text: color-mix(in srgb, {label.colour} 40%, white); }} }}",
         ]
@@ -85,14 +89,14 @@ def _style(scheme: LabelScheme) -> str:
 
 
 def _entry(tagged: "TaggedArticle") -> dict[str, Any]:
-    """Return what the page shows of one article."""
+    """Return what the template needs of one article."""
     article, scheme = tagged.article, tagged.scheme
     total = sum(tagged.counts[name] for name in scheme.article_labels)
     shares, start = [], 0.0
     for name in scheme.article_labels:
         percent = 100 * tagged.counts[name] / max(total, 1)
-        label = {"number": scheme.label2id[name], "title": scheme.label(name).title}
-        shares.append(label | {"count": tagged.counts[name], "percent": percent, "from": start})
+        count, number, title = tagged.counts[name], scheme.label2id[name], scheme.label(name).title
+        shares.append({"number": number, "title": title, "count": count, "percent": percent, "from": start})
         start += percent
     return {
         "title": article.title or article.id,
@@ -105,12 +109,12 @@ def _entry(tagged: "TaggedArticle") -> dict[str, Any]:
 
 
 def _paragraphs(tagged: "TaggedArticle") -> list[list[dict[str, Any]]]:
-    """Cut the article's sentences into paragraphs, where its text has a line break between them."""
+    """Cut the article's sentences into paragraphs where its text has a line break between them."""
     paragraphs: list[list[dict[str, Any]]] = [[]]
     position = 0
     for sentence, prediction in tagged.sentences:
         between = tagged.article.text[position : sentence.start]
-        if paragraphs[-1] and any(c in between for c in "\n\r\u2028\u2029"):
+        if paragraphs[-1] and any(character in between for character in "\n\r\u2028\u2029"):
             paragraphs.append([])
         label = tagged.scheme.label(prediction.label)
         paragraphs[-1].append(
@@ -121,7 +125,7 @@ def _paragraphs(tagged: "TaggedArticle") -> list[list[dict[str, Any]]]:
                 "off": not label.article_text,
                 "abstained": prediction.abstained,
                 "why": _why(tagged.scheme, prediction),
-                "spoken": f"{label.title}, undecided" if prediction.abstained else label.title,
+                "read_aloud": f"{label.title}, undecided" if prediction.abstained else label.title,
             }
         )
         position = sentence.end
@@ -129,7 +133,7 @@ def _paragraphs(tagged: "TaggedArticle") -> list[list[dict[str, Any]]]:
 
 
 def _why(scheme: LabelScheme, prediction: "Prediction") -> str:
-    """Return label, probability and runner-up."""
+    """Return the two most probable labels with their probabilities."""
     ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:2]
-    first, second = (f"{scheme.label(name).title} {p:.0%}" for name, p in ranked)
+    first, second = (f"{scheme.label(name).title} {probability:.0%}" for name, probability in ranked)
     return f"Undecided: {first}, or {second}" if prediction.abstained else f"{first} · next {second}"

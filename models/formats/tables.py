@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def to_json(articles: "Sequence[TaggedArticle]", indent: int | None = 1) -> str:
-    """Return a list of articles, each with its metadata, counts and sentences."""
+    """Return a JSON list of articles, each with its metadata, text, counts and sentences."""
     rows = [
         {"id": tagged.article.id}
         | metadata(tagged.article)
@@ -25,12 +25,12 @@ def to_json(articles: "Sequence[TaggedArticle]", indent: int | None = 1) -> str:
 
 
 def to_jsonl(articles: "Sequence[TaggedArticle]") -> str:
-    """Return one object a sentence."""
+    """Return a line of JSON for each sentence."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for tagged in articles for row in _rows(tagged))
 
 
 def to_csv(articles: "Sequence[TaggedArticle]") -> str:
-    """Return one row a sentence, a column for the probability of each label."""
+    """Return a row for each sentence, with a column for the probability of each label."""
     rows = [row for tagged in articles for row in flat_rows(tagged)]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
@@ -40,20 +40,20 @@ def to_csv(articles: "Sequence[TaggedArticle]") -> str:
 
 
 def to_parquet(articles: "Sequence[TaggedArticle]") -> bytes:
-    """Return the table of `to_csv` as Parquet."""
+    """Return the table of `to_csv` as a Parquet file."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    sink = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist([row for tagged in articles for row in flat_rows(tagged)]), sink)
-    return sink.getvalue()
+    content = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist([row for tagged in articles for row in flat_rows(tagged)]), content)
+    return content.getvalue()
 
 
 def flat_rows(tagged: "TaggedArticle") -> Iterator[dict[str, Any]]:
-    """Yield a row a sentence, the probability of each label in a column of its own."""
+    """Yield a row for each sentence, with a column for the probability of each label."""
     for row in _rows(tagged):
         probabilities = row.pop("probabilities")
-        yield row | {f"probability_{name}": p for name, p in probabilities.items()}
+        yield row | {f"probability_{name}": probability for name, probability in probabilities.items()}
 
 
 def _rows(tagged: "TaggedArticle") -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""A trained model without torch.
+"""Export a trained model to ONNX, and run it without torch.
 
-export        a trained model → ONNX
-eight_bits    its linear layers in eight bits
-runtime       an exported model, run by onnxruntime
+export        the command: a trained model → an exported model
+eight_bits    bring the model's linear layers to eight bits
+runtime       run an exported model with onnxruntime
 """

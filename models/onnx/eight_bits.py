@@ -14,15 +14,19 @@ if TYPE_CHECKING:
 
     from models.tagger import Tagger
 
-SMOOTHING = 0.7  # how far the range of a layer's inputs is moved into its weights; the authors' alpha
-WIDEST = 30  # standard deviations that the inputs of a layer in eight bits may span: beyond, most of them share few steps
+SMOOTHING = 0.7  # SmoothQuant's alpha: how far the range of a layer's inputs is moved into its weights, from 0 to 1
+WIDEST = 30  # standard deviations that the inputs of a layer in eight bits may span: if more, most inputs share a few steps
 
 
 def smooth(model: "PreTrainedModel", tagger: "Tagger", articles: Sequence[Sequence[str]]) -> list[str]:
-    """Make the encoder's linear layers fit for eight bits; return the names of those that are.
+    """Prepare the encoder's linear layers for eight bits, in place; return the names of those that `quantize` may take.
 
     Inputs are divided, and weights multiplied, by a scale for each channel, so that no channel is much wider than the others
-    (Xiao et al., SmoothQuant, ICML 2023, arXiv 2211.10438). A layer whose inputs span too much even so keeps its full width.
+    (Xiao et al., SmoothQuant, ICML 2023, arXiv 2211.10438). A layer whose scaled inputs still span too much keeps
+    its full width.
+
+    Args:
+        articles: lists of sentences, which are tagged to see what the inputs of the layers are.
     """
     import torch
     from torch import nn
@@ -35,28 +39,28 @@ def smooth(model: "PreTrainedModel", tagger: "Tagger", articles: Sequence[Sequen
             linear.weight.data *= scale
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.linear(inputs * self.inverse)
-            return found
+            outputs: torch.Tensor = self.linear(inputs * self.inverse)
+            return outputs
 
     layers = {
         name: module
         for name, module in model.base_model.named_modules(prefix=model.base_model_prefix)
         if isinstance(module, nn.Linear) and "layer." in name
     }
-    eight = []
-    for name, inputs in _inputs_of(layers, tagger, articles).items():
+    names = []
+    for name, inputs in _record_inputs(layers, tagger, articles).items():
         layer = layers[name]
-        widest, weight = inputs.abs().amax(0).clamp(min=1e-5), layer.weight.data.abs().amax(0).clamp(min=1e-5)
-        scale = widest**SMOOTHING / weight ** (1 - SMOOTHING)
-        smooth = inputs / scale
-        if (smooth.max() - smooth.min()) / smooth.std() <= WIDEST:
+        input_range, weight_range = inputs.abs().amax(0).clamp(min=1e-5), layer.weight.data.abs().amax(0).clamp(min=1e-5)
+        scale = input_range**SMOOTHING / weight_range ** (1 - SMOOTHING)
+        scaled = inputs / scale
+        if (scaled.max() - scaled.min()) / scaled.std() <= WIDEST:
             model.set_submodule(name, Smoothed(layer, scale))
-            eight.append(f"{name}.linear")
-    return eight
+            names.append(f"{name}.linear")
+    return names
 
 
 def quantize(path: Path, layers: Sequence[str]) -> bool:
-    """Bring the products of some torch modules to eight bits; return whether there are any."""
+    """Bring the matrix products of these layers, torch modules by name, to eight bits; return whether there are any."""
     import onnx
     from onnxruntime import quantization
 
@@ -68,7 +72,7 @@ def quantize(path: Path, layers: Sequence[str]) -> bool:
         full,
         path,
         per_channel=True,
-        reduce_range=True,  # seven bits of weights: eight can overflow in the products of processors without VNNI
+        reduce_range=True,  # seven bits for weights: with eight, products can overflow on processors without VNNI
         weight_type=quantization.QuantType.QInt8,
         op_types_to_quantize=["MatMul"],
         nodes_to_quantize=nodes,
@@ -77,22 +81,25 @@ def quantize(path: Path, layers: Sequence[str]) -> bool:
     return True
 
 
-def _inputs_of(layers: "dict[str, nn.Linear]", tagger: "Tagger", articles: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Return what goes into each layer when articles are tagged: a tensor [tokens, channels], some of the tokens."""
+def _record_inputs(layers: "dict[str, nn.Linear]", tagger: "Tagger", articles: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Tag articles; return the inputs of each layer for every third token: a tensor [tokens, channels]."""
     import torch
 
-    seen: dict[str, list[Any]] = {name: [] for name in layers}
+    recorded: dict[str, list[Any]] = {name: [] for name in layers}
+
+    def record(name: str, inputs: tuple[Any, ...]) -> None:
+        recorded[name].append(inputs[0].detach().flatten(0, -2)[::3])
+
     hooks = [
-        layer.register_forward_pre_hook(lambda _, given, name=name: seen[name].append(given[0].detach().flatten(0, -2)[::3]))
-        for name, layer in layers.items()
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: record(name, inputs)) for name, layer in layers.items()
     ]
     tagger.logits(articles)
     for hook in hooks:
         hook.remove()
-    return {name: torch.cat(found) for name, found in seen.items()}
+    return {name: torch.cat(inputs) for name, inputs in recorded.items()}
 
 
 def _module_of(node: Any) -> str:
-    """Return the name of the torch module a node was made of."""
+    """Return the name of the torch module that a node was exported from."""
     scopes = [entry.value for entry in node.metadata_props if entry.key == "pkg.torch.onnx.name_scopes"]
     return str(ast.literal_eval(scopes[0])[-2]) if scopes else ""

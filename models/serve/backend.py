@@ -1,8 +1,8 @@
-"""The model behind Label Studio's page, as the ML backend that its server calls: `make_app(Backend(folder, trainer))`.
+"""The ML backend that Label Studio's server calls: `make_backend_app(Backend(folder, trainer))`.
 
-Label Studio asks for a suggestion when a task is opened (/predict) and tells what annotators do (/webhook). What is heard is
-passed on to a trainer, if there is one (train/retrain.py), which may put a better model in the folder that is served. /setup
-names a server and a token of the caller's choice: neither is kept.
+Label Studio asks for a suggestion when a task is opened (/predict) and reports what annotators do (/webhook). Reports go to a
+trainer, if there is one (train/retrain.py), which may put a better model into the folder that is served. /setup names a server
+and a token, which any caller can choose: neither is used.
 """
 
 import sys
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     Predict = Callable[[Article, tuple[Sentence, ...]], list[Prediction]]
 
-CACHED = 64  # articles whose predictions are kept
+CACHED_ARTICLES = 64  # whose predictions are kept
 
 
-class Trainer(Protocol):
-    """What trains on what annotators do.
+class BackgroundTrainer(Protocol):
+    """Trains on new annotations while the old model is served.
 
     Attributes:
         outcome: how the last training ended.
@@ -36,38 +36,46 @@ class Trainer(Protocol):
 
     outcome: str
 
-    def hear(self, action: str, project: str, answers: int, reload: Callable[[], str]) -> None:
-        """Take note of an action of Label Studio; `reload` serves what is in the folder and returns its version."""
+    def handle_event(self, action: str, project: str, answers: int, reload: Callable[[], str]) -> None:
+        """Take note of an event in Label Studio, and train if it is time.
+
+        Args:
+            action: kind of the event, as Label Studio names it, for instance ANNOTATION_CREATED.
+            project: number of the project.
+            answers: annotations that the event is about.
+            reload: loads the model that is in the folder now, and returns its version.
+        """
 
     def stop(self) -> None:
         """End a training that runs."""
 
 
 class Backend:
-    """The model that is served.
+    """The model that is served to Label Studio.
 
     Attributes:
-        version: a name for its weights.
+        version: of the model, as `model_version` gives it.
+        scheme: the labels of the model.
     """
 
-    def __init__(self, folder: Path, trainer: Trainer | None = None) -> None:
+    def __init__(self, folder: Path, trainer: BackgroundTrainer | None = None) -> None:
         self.folder, self.trainer, self.version = folder, trainer, ""
-        self._tagging = threading.Lock()
+        self._lock = threading.Lock()
         self.load()
 
     def load(self) -> str:
-        """Serve what is in the artifact folder now; return its version."""
+        """Load the model that is in the folder now, and serve it; return its version."""
         from models.artifact import model_version
         from models.tagger import Tagger
 
         tagger, version = Tagger.load(self.folder), model_version(self.folder)
-        with self._tagging:
+        with self._lock:
             self.scheme, self.version, self._predict = tagger.scheme, version, _cached(tagger)
         return version
 
     def predict(self, task: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what Label Studio shows for a task; nothing for a task that was not pushed from here."""
-        with self._tagging:
+        """Return a suggestion for a task as Label Studio takes it; an empty one for a task that newsvoice did not push."""
+        with self._lock:
             version = self.version
             try:
                 article, sentences, _ = read_article(task["data"])
@@ -78,19 +86,19 @@ class Backend:
                 result, score = [], 0.0
         return {"result": result, "score": score, "model_version": version}
 
-    def hear(self, action: str, project: str, answers: int) -> None:
-        """Pass on what happened in a project."""
+    def handle_event(self, action: str, project: str, answers: int) -> None:
+        """Pass an event on to the trainer."""
         if self.trainer:
-            self.trainer.hear(action, project, answers, self.load)
+            self.trainer.handle_event(action, project, answers, self.load)
 
     @property
     def outcome(self) -> str:
-        """Say how the last training ended."""
+        """How the last training ended, or who trains if this server does not."""
         return self.trainer.outcome if self.trainer else "this server does not train; newsvoice serve --label-studio does"
 
 
-def make_app(backend: Backend) -> "FastAPI":
-    """Return the web application: the requests that Label Studio 1.23 makes."""
+def make_backend_app(backend: Backend) -> "FastAPI":
+    """Return the web application, which answers the requests that Label Studio 1.23 makes."""
     from fastapi import FastAPI
 
     app = FastAPI(title="newsvoice ML backend", docs_url=None, redoc_url=None, openapi_url=None)
@@ -103,7 +111,7 @@ def make_app(backend: Backend) -> "FastAPI":
     @app.post("/setup")
     def setup(body: dict[str, Any]) -> dict[str, str]:
         try:
-            check_view(str(body.get("schema") or "<View/>"), backend.scheme, _project(body.get("project")))
+            check_view(str(body.get("schema") or "<View/>"), backend.scheme, _project_number(body.get("project")))
         except UserError as error:
             print(error, file=sys.stderr, flush=True)
         return {"model_version": backend.version}
@@ -115,7 +123,8 @@ def make_app(backend: Backend) -> "FastAPI":
     @app.post("/webhook")
     def webhook(body: dict[str, Any]) -> dict[str, str]:
         answers = len(body.get("annotations") or [1])
-        backend.hear(str(body.get("action")), _project((body.get("project") or {}).get("id")), answers)
+        project = _project_number((body.get("project") or {}).get("id"))
+        backend.handle_event(str(body.get("action")), project, answers)
         return {"training": backend.outcome}
 
     @app.get("/versions")
@@ -126,9 +135,9 @@ def make_app(backend: Backend) -> "FastAPI":
 
 
 def _cached(tagger: "Tagger") -> "Predict":
-    """Return a function that tags a whole article once for all the tasks that are of it."""
+    """Return a function that tags an article once, for all the tasks of its sentences."""
 
-    @lru_cache(maxsize=CACHED)
+    @lru_cache(maxsize=CACHED_ARTICLES)
     def predict(article: Article, sentences: tuple[Sentence, ...]) -> "list[Prediction]":
         [tagged] = tagger.tag_split([(article, sentences)])
         return [prediction for _, prediction in tagged.sentences]
@@ -136,6 +145,6 @@ def _cached(tagger: "Tagger") -> "Predict":
     return predict
 
 
-def _project(name: object) -> str:
-    """Return a project's number: Label Studio writes 10 or "10.1795309653"."""
+def _project_number(name: object) -> str:
+    """Return the number of a project, which Label Studio writes as 10 or "10.1795309653"."""
     return str(name or "").partition(".")[0]

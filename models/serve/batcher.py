@@ -1,4 +1,4 @@
-"""Tag requests that come together in one go: `Batcher(tagger, limit).tag(articles)`."""
+"""Tag requests that come at the same time together: `Batcher(tagger, limit).tag(articles)`."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
     Answer = asyncio.Future[list[TaggedArticle]]
 
-BATCH_SENTENCES = 1000  # tagged at once
+BATCH_SENTENCES = 1000  # about so many are tagged together
 
 
 class RefusedError(Exception):
-    """A request that is not answered, and why; `retry` is after how many seconds to ask again."""
+    """A request is refused.
+
+    Attributes:
+        status: HTTP status of the answer.
+        detail: the reason, for the client.
+        retry: seconds after which the client may try again, if that helps.
+    """
 
     def __init__(self, status: int, detail: str, retry: int | None = None) -> None:
         super().__init__(detail)
@@ -26,24 +32,24 @@ class RefusedError(Exception):
 
 @dataclass
 class Batcher:
-    """Tags what waits, one batch after the other.
+    """Tags waiting requests in one thread, one batch after the other.
 
     Attributes:
         limit: sentences that may wait.
-        waiting: sentences taken on and not answered yet.
+        waiting: sentences that were accepted and are not answered yet.
     """
 
     tagger: "Tagger"
     limit: int
     waiting: int = 0
     _jobs: "asyncio.Queue[tuple[list[Split], Answer]]" = field(default_factory=asyncio.Queue)
-    _thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))  # torch keeps memory for each thread
+    _thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))  # one: torch keeps memory for each
 
     async def tag(self, articles: list[Split]) -> "list[TaggedArticle]":
         """Return the articles, tagged.
 
         Raises:
-            RefusedError: these are too many, or too much waits already.
+            RefusedError: these have too many sentences, or too many wait already.
         """
         size = _sentences(articles)
         if size > self.limit:
@@ -59,28 +65,33 @@ class Batcher:
             self.waiting -= size
 
     async def run(self) -> None:
-        """Tag for ever."""
+        """Tag waiting requests until this task is cancelled."""
         while True:
             batch = [await self._jobs.get()]
             while not self._jobs.empty() and sum(_sentences(job) for job, _ in batch) < BATCH_SENTENCES:
                 batch.append(self._jobs.get_nowait())
             try:
                 await self._answer(batch)
-            except Exception:  # one of them is at fault; the others need not know
+            except Exception:  # one of the requests is the cause: tag each alone, so that only that one fails
                 for job, answer in batch:
-                    try:
-                        await self._answer([(job, answer)])
-                    except Exception as error:
-                        if not answer.done():
-                            answer.set_exception(error)
+                    await self._answer_alone(job, answer)
 
     async def _answer(self, batch: "list[tuple[list[Split], Answer]]") -> None:
         articles = [article for job, _ in batch for article in job]
         tagged = await asyncio.get_running_loop().run_in_executor(self._thread, self.tagger.tag_split, articles)
+        start = 0
         for job, answer in batch:
-            found, tagged = tagged[: len(job)], tagged[len(job) :]
+            stop = start + len(job)
             if not answer.done():
-                answer.set_result(found)
+                answer.set_result(tagged[start:stop])
+            start = stop
+
+    async def _answer_alone(self, job: list[Split], answer: "Answer") -> None:
+        try:
+            await self._answer([(job, answer)])
+        except Exception as error:
+            if not answer.done():
+                answer.set_exception(error)
 
 
 def _sentences(articles: list[Split]) -> int:

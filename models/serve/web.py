@@ -1,14 +1,15 @@
-"""The reading page and the JSON API as a web application: `make_app(tagger, version, limits)`.
+"""The reading page and the JSON API as a web application: `make_page_app(tagger, version, limits)`.
 
-Requests that come together are tagged together. What is too much is refused at once (413, 429, 503 with Retry-After); what was
-taken on is answered. Articles are shown by models.page alone, whose policy lets no text of theirs run.
+Requests that come at the same time are tagged together. A request beyond the limits is refused at once (413, or 429 and 503
+with Retry-After); one that was accepted is answered. Only models.formats.page makes HTML of articles; its content security
+policy lets no script of theirs run.
 """
 
 import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,24 +25,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from labels.articles.article import Split
 from labels.articles.splitting import sentences_of
 from labels.errors import ArticleError
+from labels.scheme import LabelScheme
 from models.formats.page import form_page, policy, to_html
 from models.formats.tables import to_json
 from models.serve.batcher import Batcher, RefusedError
-from models.serve.bodies import ArticleOut, ArticlesIn, Form, Reading, article_of_form, read_body, read_form
+from models.serve.bodies import ArticleOut, ArticleReader, ArticlesIn, Form, PageFetcher, article_of_form, read_body, read_form
 
 if TYPE_CHECKING:
     from models.tagger import TaggedArticle, Tagger
 
-ANSWER_SECONDS = 600  # for a client to take its answer
-PATHS = ("/", "/v1/tag", "/v1/model", "/health", "/metrics", "/openapi.json")  # others are counted as one
-PAGE = "<article><p>The bridge closed on Monday.</p><p>“We saw it coming,” the mayor said.</p></article>"
-EXAMPLE = {"articles": [{"text": "The bridge closed on Monday. “We saw it coming,” the mayor said."}]}
+    Tag = Callable[[list[ArticleReader]], Awaitable[list[TaggedArticle]]]
+
+ANSWER_SECONDS = 600  # from the beginning of a request until its answer is delivered
+PATHS = ("/", "/v1/tag", "/v1/model", "/health", "/metrics", "/openapi.json")  # all other paths are counted as one
+TEXT_EXAMPLE = "The bridge closed on Monday."
+JSON_EXAMPLE = {"articles": [{"text": f"{TEXT_EXAMPLE} “We saw it coming,” the mayor said."}]}
+HTML_EXAMPLE = f"<article><p>{TEXT_EXAMPLE}</p><p>“We saw it coming,” the mayor said.</p></article>"
 BODIES = {
     "required": True,
     "content": {
-        "application/json": {"schema": {"$ref": "#/components/schemas/ArticlesIn"}, "example": EXAMPLE},
-        "text/plain": {"schema": {"type": "string"}, "example": "The bridge closed on Monday."},
-        "text/html": {"schema": {"type": "string"}, "example": PAGE},
+        "application/json": {"schema": {"$ref": "#/components/schemas/ArticlesIn"}, "example": JSON_EXAMPLE},
+        "text/plain": {"schema": {"type": "string"}, "example": TEXT_EXAMPLE},
+        "text/html": {"schema": {"type": "string"}, "example": HTML_EXAMPLE},
     },
 }
 REFUSALS = {
@@ -51,18 +56,28 @@ REFUSALS = {
     415: "The body is neither JSON nor text nor HTML.",
     422: "A field is wrong, or an article has no sentence.",
     429: "Too many requests of this client at once.",
-    503: "Too much waits already.",
+    503: "Too many requests or sentences wait already.",
 }
-_DETAIL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+DETAIL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": list[ArticleOut], "description": "The articles, tagged."},
-    **{n: {"description": said, "content": {"application/json": {"schema": _DETAIL}}} for n, said in REFUSALS.items()},
+    **{
+        status: {"description": description, "content": {"application/json": {"schema": DETAIL}}}
+        for status, description in REFUSALS.items()
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is taken on: bytes of a body, sentences that wait, requests at once, of one client and of all."""
+    """How much is accepted.
+
+    Attributes:
+        body: bytes of a request.
+        waiting: sentences that wait.
+        requests: requests of one client at once.
+        all_requests: requests of all clients at once.
+    """
 
     body: int = 2_000_000
     waiting: int = 20_000
@@ -70,8 +85,8 @@ class Limits:
     all_requests: int = 256
 
 
-class Metrics:
-    """What /metrics tells."""
+class ServerMetrics:
+    """What /metrics tells: answers and their times by path, and sentences."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -79,13 +94,19 @@ class Metrics:
         self.sentences = Total("newsvoice_sentences", "Sentences tagged", registry=self.registry)
         self.seconds = Histogram("newsvoice_seconds", "Seconds to an answer", ["path"], registry=self.registry)
 
+    def count_answer(self, path: str, status: int, seconds: float) -> None:
+        """Count an answer that took so many seconds."""
+        path = path if path in PATHS else "other"
+        self.requests.labels(path, str(status)).inc()
+        self.seconds.labels(path).observe(seconds)
 
-class Guard:
-    """Counts requests, refuses what is too much at once, lets no fault speak, and says what browsers may do with an answer."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits) -> None:
+class Limiter:
+    """Refuses requests beyond the limits, counts answers, adds security headers, and hides exception texts from clients."""
+
+    def __init__(self, app: ASGIApp, metrics: ServerMetrics, limits: Limits) -> None:
         self.app, self.metrics, self.limits = app, metrics, limits
-        self.active = Counter[str]()
+        self.active = Counter[str]()  # requests that are not answered yet, by client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,46 +114,47 @@ class Guard:
             return
         start, client, status = time.perf_counter(), (scope.get("client") or ("",))[0], 0
 
-        async def send_on(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "no-referrer"
+                _add_security_headers(MutableHeaders(scope=message))
             await send(message)
 
         refusal = self._refusal(client)
         self.active[client] += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await (refusal or self.app)(scope, receive, send_on)
+                await (refusal or self.app)(scope, receive, send_with_headers)
         except (ClientDisconnect, TimeoutError):
-            status = status or 499
+            status = status or 499  # the client is gone
         except Exception as error:
-            print(f"{scope['path']}: {type(error).__name__}", file=sys.stderr, flush=True)  # its words may be an article's
+            print(f"{scope['path']}: {type(error).__name__}", file=sys.stderr, flush=True)  # its text may quote an article
             if not status:
-                await JSONResponse({"detail": "this went wrong on our side"}, 500)(scope, receive, send_on)
+                await JSONResponse({"detail": "this went wrong on our side"}, 500)(scope, receive, send_with_headers)
         finally:
             self.active[client] -= 1
             if not self.active[client]:
                 del self.active[client]
-            path = scope["path"] if scope["path"] in PATHS else "other"
-            self.metrics.requests.labels(path, str(status)).inc()
-            self.metrics.seconds.labels(path).observe(time.perf_counter() - start)
+            self.metrics.count_answer(scope["path"], status, time.perf_counter() - start)
 
     def _refusal(self, client: str) -> Response | None:
         if self.active[client] >= self.limits.requests:
-            return _refusal(RefusedError(429, "too many requests of yours at once; try again", retry=1))
+            return _refusal_response(RefusedError(429, "too many requests of yours at once; try again", retry=1))
         if self.active.total() >= self.limits.all_requests:
-            return _refusal(RefusedError(503, "too many requests at once; try again", retry=1))
+            return _refusal_response(RefusedError(503, "too many requests at once; try again", retry=1))
         return None
 
 
-def make_app(tagger: "Tagger", version: str, limits: Limits, *, allow_fetch: bool = False) -> FastAPI:
-    """Return the web application."""
-    batcher, metrics = Batcher(tagger, limits.waiting), Metrics()
+def make_page_app(tagger: "Tagger", version: str, limits: Limits, *, allow_fetch: bool = False) -> FastAPI:
+    """Return the web application.
+
+    Args:
+        version: of the model, as `model_version` gives it.
+        allow_fetch: whether the page may name an address to fetch an article from.
+    """
+    batcher, metrics = Batcher(tagger, limits.waiting), ServerMetrics()
+    fetcher = PageFetcher() if allow_fetch else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -141,41 +163,60 @@ def make_app(tagger: "Tagger", version: str, limits: Limits, *, allow_fetch: boo
         worker.cancel()
         with suppress(asyncio.CancelledError):
             await worker
+        if fetcher:
+            fetcher.close()
 
     app = FastAPI(title="newsvoice", version=version, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.add_middleware(Guard, metrics=metrics, limits=limits)
+    app.add_middleware(Limiter, metrics=metrics, limits=limits)
 
     @app.exception_handler(RefusedError)
-    async def refused(_: Request, error: RefusedError) -> Response:
-        return _refusal(error)
+    async def refuse(_: Request, error: RefusedError) -> Response:
+        return _refusal_response(error)
 
-    async def tag(readings: list[Reading]) -> "list[TaggedArticle]":
-        tagged = await batcher.tag(await asyncio.to_thread(_split, readings))
+    async def tag(readers: list[ArticleReader]) -> "list[TaggedArticle]":
+        tagged = await batcher.tag(await asyncio.to_thread(_read_and_split, readers))
         metrics.sentences.inc(sum(len(article.sentences) for article in tagged))
         return tagged
 
+    _add_page(app, tag, tagger.scheme, fetcher, limits.body)
+    _add_api(app, tag, tagger.scheme, limits.body)
+    _add_status(app, metrics)
+    _describe_bodies(app)
+    return app
+
+
+def _add_page(app: FastAPI, tag: "Tag", scheme: LabelScheme, fetcher: PageFetcher | None, max_body: int) -> None:
+    """Add the page with the form, and the reading page that answers it."""
+    allow_fetch = fetcher is not None
+
     @app.get("/", include_in_schema=False)
-    async def form() -> Response:
-        return _page(form_page(tagger.scheme, allow_fetch=allow_fetch), policy(tagger.scheme, forms=True))
+    async def show_form() -> Response:
+        return _page_response(form_page(scheme, allow_fetch=allow_fetch), policy(scheme, forms=True))
 
     @app.post("/", include_in_schema=False)
-    async def read(request: Request) -> Response:
-        given = Form()
+    async def tag_form(request: Request) -> Response:
+        form = Form()
         try:
-            given = await read_form(request, limits.body)
-            tagged = await tag([await article_of_form(given, limits.body, allow_fetch=allow_fetch)])
-            return _page(await asyncio.to_thread(to_html, tagged), policy(tagger.scheme))
-        except (ArticleError, RefusedError) as error:
-            refusal = error if isinstance(error, RefusedError) else RefusedError(422, str(error))
-        page = form_page(tagger.scheme, allow_fetch=allow_fetch, fault=refusal.detail, text=given.text, url=given.url)
-        return _page(page, policy(tagger.scheme, forms=True), refusal)
+            form = await read_form(request, max_body)
+            tagged = await tag([await article_of_form(form, fetcher, max_body)])
+            return _page_response(await asyncio.to_thread(to_html, tagged), policy(scheme))
+        except ArticleError as error:
+            refusal = RefusedError(422, str(error))
+        except RefusedError as error:
+            refusal = error
+        page = form_page(scheme, allow_fetch=allow_fetch, fault=refusal.detail, text=form.text, url=form.url)
+        return _page_response(page, policy(scheme, forms=True), refusal)
+
+
+def _add_api(app: FastAPI, tag: "Tag", scheme: LabelScheme, max_body: int) -> None:
+    """Add the JSON API; its docstrings and function names are in the OpenAPI description."""
 
     @app.post("/v1/tag", openapi_extra={"requestBody": BODIES}, responses=ANSWERS, response_class=JSONResponse)
     async def tag_articles(request: Request) -> Response:
         """Tag the sentences of articles."""
-        readings = await read_body(request, limits.body)
+        readers = await read_body(request, max_body)
         try:
-            tagged = await tag(readings)
+            tagged = await tag(readers)
         except ArticleError as error:
             raise RefusedError(422, str(error)) from error
         return Response(await asyncio.to_thread(to_json, tagged, indent=None), media_type="application/json")
@@ -184,55 +225,62 @@ def make_app(tagger: "Tagger", version: str, limits: Limits, *, allow_fetch: boo
     async def model() -> dict[str, Any]:
         """Tell which model answers, and what its labels mean."""
         keys = ("name", "title", "definition", "examples", "colour", "article_text")
-        labels = [{key: getattr(label, key) for key in keys} for label in tagger.scheme.labels]
-        return {"version": version, "scheme": tagger.scheme.name, "labels": labels}
+        labels = [{key: getattr(label, key) for key in keys} for label in scheme.labels]
+        return {"version": app.version, "scheme": scheme.name, "labels": labels}
+
+
+def _add_status(app: FastAPI, server_metrics: ServerMetrics) -> None:
+    """Add what those who run the server ask for."""
 
     @app.get("/health")
     async def health() -> dict[str, str]:
         """Say that the server answers."""
-        return {"status": "ok", "version": version}
+        return {"status": "ok", "version": app.version}
 
     @app.get("/metrics", response_class=PlainTextResponse)
-    async def measured() -> Response:
+    async def metrics() -> Response:
         """Return counts and times in Prometheus's format."""
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    _describe(app)
-    return app
+        return Response(generate_latest(server_metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _split(readings: Sequence[Reading]) -> list[Split]:
-    """Read and split articles.
+def _read_and_split(readers: Sequence[ArticleReader]) -> list[Split]:
+    """Read articles and split them into sentences.
 
     Raises:
-        ArticleError: one of them has no sentence.
+        ArticleError: one of them cannot be read or has no sentence.
     """
-    return [(article, sentences_of(article)) for article in (reading() for reading in readings)]
+    return [(article, sentences_of(article)) for article in (read() for read in readers)]
 
 
-def _page(page: str, allowed: str, refusal: RefusedError | None = None) -> Response:
-    headers = {"Content-Security-Policy": f"{allowed}; frame-ancestors 'none'"}
-    return HTMLResponse(page, refusal.status if refusal else 200, headers | _retry(refusal))
+def _page_response(page: str, content_policy: str, refusal: RefusedError | None = None) -> Response:
+    headers = {"Content-Security-Policy": f"{content_policy}; frame-ancestors 'none'"}
+    return HTMLResponse(page, refusal.status if refusal else 200, headers | _retry_header(refusal))
 
 
-def _refusal(error: RefusedError) -> Response:
-    return JSONResponse({"detail": error.detail}, error.status, _retry(error))
+def _refusal_response(error: RefusedError) -> Response:
+    return JSONResponse({"detail": error.detail}, error.status, _retry_header(error))
 
 
-def _retry(refusal: RefusedError | None) -> dict[str, str]:
+def _retry_header(refusal: RefusedError | None) -> dict[str, str]:
     return {"Retry-After": str(refusal.retry)} if refusal and refusal.retry else {}
 
 
-def _describe(app: FastAPI) -> None:
-    """Add the bodies to the OpenAPI description: they are read by hand, for the limits' sake, so FastAPI does not see them."""
-    plain = app.openapi
+def _add_security_headers(headers: MutableHeaders) -> None:
+    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
 
-    def described() -> dict[str, Any]:
-        found = plain()
-        schemas = found.setdefault("components", {}).setdefault("schemas", {})
-        whole = ArticlesIn.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(whole.pop("$defs"))
-        schemas["ArticlesIn"] = whole
-        return found
 
-    app.openapi = described  # type: ignore[method-assign]
+def _describe_bodies(app: FastAPI) -> None:
+    """Add the request bodies to the OpenAPI description: FastAPI does not know them, since `read_body` reads them itself."""
+    describe = app.openapi
+
+    def describe_with_bodies() -> dict[str, Any]:
+        description = describe()
+        schemas = description.setdefault("components", {}).setdefault("schemas", {})
+        articles = ArticlesIn.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(articles.pop("$defs"))
+        schemas["ArticlesIn"] = articles
+        return description
+
+    app.openapi = describe_with_bodies  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What measures: speed, memory and scores beside other tools.
+"""Benchmarks: speed, memory, and scores beside other tools.
 
-Each is a command: `python -m scripts.bench.NAME --help`. Figures go to docs/measured.
+Each is a command: `python -m scripts.bench.NAME --help`. Results are written to docs/measured.
 """
