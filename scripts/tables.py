@@ -170,18 +170,6 @@ def _reached(test: dict[str, Any]) -> list[tuple[str, float, float, float, Seque
     ]
 
 
-def contexts_table() -> str:
-    """Return what `python -m scripts.bench.contexts` measured last; of several seeds, the means."""
-    header = ["context", "macro F1 on validation", "on test (95% interval)", "F1 on inherited claims", "sentences a second"]
-    rows = []
-    for row in _measured("contexts"):
-        low, high = (_mean([interval[side] for interval in row["interval"]]) for side in (0, 1))
-        test = f"{_mean(row['macro_f1']):.3f} ({low:.3f}–{high:.3f})"
-        inherited, rate = f"{_mean(row['inherited_f1']):.2f}", f"{_mean(row['sentences_per_second']):.0f}"
-        rows.append([f"`{row['context']}`", f"{_mean(row['validation']):.3f}", test, inherited, rate])
-    return _table(header, rows)
-
-
 def learning_table() -> str:
     """Return what `python -m scripts.learning_curve` measured last."""
     measured = _measured("learning")
@@ -231,7 +219,7 @@ def external_table() -> str:
 
 
 def bench_table() -> str:
-    """Return what `python -m scripts.bench.speed --peers` measured last."""
+    """Return what `python -m scripts.bench.speed` measured last."""
     measured = _measured("bench")
     tools = [row for row in measured["rows"] if "missing" not in row]
     plain = next(row["sentences_per_second"] for row in tools if "pipeline" in row["title"])

@@ -59,9 +59,7 @@ def test_without_unix_modules_training_is_imported():
 
 @pytest.mark.parametrize("path", FILES, ids=MODULES)
 def test_no_function_imports_them_later(path):
-    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    imported = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {
-        node.module for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)
-    }
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     assert not imported & set(UNIX_ONLY)

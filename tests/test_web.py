@@ -317,7 +317,7 @@ def serving(model: Path, log: Path, *options: str) -> Iterator[Served]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health").status_code == 200
+        return bool(httpx.get(f"{url}/health").status_code == 200)
     except httpx.TransportError:
         return False
 
