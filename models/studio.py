@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from labels.annotations.corpus import Annotation, read_corpus
+from labels.annotations import Annotation, read_corpus
 from labels.articles import read_articles, sentences_of
 from labels.commands import DONE, add_verb
 from labels.files import located

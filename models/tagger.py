@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labels.articles.article import Article, Sentence, Split
+from labels.articles import Article, Sentence, Split, sentences_of
 from labels.articles.boilerplate import find_boilerplate
-from labels.articles.splitting import sentences_of
 from labels.scheme import LabelScheme
 from models.arrays import Floats
 from models.artifact import ONNX, loading_error, read_artifact

@@ -8,8 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from labels.annotations import Annotation, read_corpus
 from labels.annotations.agreement import agreement, report
-from labels.annotations.corpus import Annotation, read_corpus
 from labels.annotations.standoff import STANDOFF, read_labels
 from labels.commands import DONE, command, execute
 from labels.errors import AnnotationError

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from labels.annotations.corpus import write_corpus
+from labels.annotations import write_corpus
 from labels.annotations.standoff import ATTACHED, STANDOFF, attach, read_labels, read_texts
 from labels.commands import CHECK_FAILED, DONE, command, execute
 from labels.errors import AnnotationError

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from labels.annotations import read_corpus
 from labels.annotations.agreement import agreement
-from labels.annotations.corpus import read_corpus
 from labels.annotations.standoff import read_all_labels
 from labels.scheme import load_scheme
 from scripts.agreement import SHIPPED, votes_of

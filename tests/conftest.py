@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labels.annotations.corpus import AnnotatedArticle, read_corpus, write_corpus
+from labels.annotations import AnnotatedArticle, read_corpus, write_corpus
 from labels.scheme import LabelScheme, load_scheme
 
 ROOT = Path(__file__).parent.parent

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from labels.annotations import AnnotatedArticle, Annotation, LabeledSentence, write_corpus
 from labels.annotations.agreement import agreement, report
-from labels.annotations.corpus import AnnotatedArticle, Annotation, LabeledSentence, write_corpus
 from labels.scheme import LabelScheme
 from tests.conftest import Run
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from labels.annotations import AnnotatedArticle, Annotation, adjudicate, read_corpus, write_corpus
 from labels.annotations import corpus as corpora
-from labels.annotations.corpus import AnnotatedArticle, Annotation, adjudicate, read_corpus, write_corpus
 from labels.errors import AnnotationError
 from labels.files import write_whole
 from labels.scheme import LabelScheme

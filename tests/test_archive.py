@@ -1,6 +1,5 @@
 """Tagging an archive: what goes in comes out once, whatever happens meanwhile."""
 
-import fcntl
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from filelock import FileLock
 from pyarrow import parquet
 
 from labels.articles import archive
@@ -204,8 +204,7 @@ def test_where_there_is_nothing_to_tag_nothing_is_written(tmp_path: Path, artifa
 def test_two_runs_do_not_write_to_one_place(tmp_path: Path, artifact: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     out.mkdir()
-    with (out / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(out / ".lock"):
         assert tag(write_jsonl(tmp_path / "articles.jsonl", 1), out, artifact) == 2
     assert "another run writes there" in capsys.readouterr().err
 

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labels.articles.article import Article
-from labels.articles.sources import read_articles, read_split
-from labels.articles.splitting import split
+from labels.articles import Article, read_articles, read_split, split
 from labels.errors import ArticleError
 from tests.conftest import ROOT, SHARED_ARTICLES
 
@@ -17,9 +15,8 @@ SAMPLES = ROOT / "labels/samples"
 
 def test_a_page_gives_text_title_outlet_and_date():
     (article,) = read_articles([str(SAMPLES / "the-switchyard.html")])
-    assert article.outlet == "The Switchyard"
-    assert article.published
-    assert article.title
+    assert (article.outlet, article.published) == ("The Switchyard", "2023-01-18")
+    assert article.title == "Gravena: one meeting, two read-outs and a missing date"
     assert article.text.startswith(article.title)
     assert "cookie" not in article.text.lower()
 

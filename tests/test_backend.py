@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from labels.articles.sources import read_articles
-from labels.articles.splitting import split
+from labels.articles import read_articles, split
 from labels.errors import ConfigError
 from labels.scheme import LabelScheme
 from labels.studio.tasks import sentence_tasks

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from labels.annotations.corpus import AnnotatedArticle
+from labels.annotations import AnnotatedArticle
 from labels.articles.boilerplate import RULES, find_boilerplate, rule_of
 
 ARTICLE = ["The council voted on Friday to close the old bridge.", "“It is a disgrace,” said the mayor of Tolland."]

@@ -1,9 +1,11 @@
 """`python -m models` as people call it."""
 
 import csv
+import html
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from labels.articles.sources import read_articles
+from labels.articles import read_articles
 from labels.scheme import LabelScheme
 from models.__main__ import main
 from tests.conftest import ROOT, Run
@@ -50,6 +52,11 @@ def test_every_format_says_the_same(
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text(encoding="utf-8"))))
     assert [row["label"] for row in rows] == labels
     assert float(rows[0]["probability_fact"]) == jsonl[0]["probabilities"]["fact"]
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    spans = re.findall(r'<span class="s l(\d) p\d([^"]*)" tabindex="0".*?<span class="words">(.*?)</span>', page, re.DOTALL)
+    names = list(jsonl[0]["probabilities"])
+    shown = [(names[int(number)], "unsure" in classes.split(), html.unescape(text)) for number, classes, text in spans]
+    assert sorted(shown) == sorted((row["label"], row["abstained"], row["text"]) for row in jsonl)  # outlets have another order
     table = pq.read_table(tmp_path / "out.parquet")
     assert table["label"].to_pylist() == labels
     assert table["start"].to_pylist() == [row["start"] for row in jsonl]
@@ -59,10 +66,18 @@ def test_the_terminal_view_shows_every_sentence(run: Run, artifact: Path, jsonl:
     done = run("models", str(SAMPLES / "daily-trumpeter.txt"), "--model", str(artifact))
     assert done.returncode == 0, done.stderr
     assert "\x1b[" not in done.stdout  # no colour codes where it is no terminal
-    words = " ".join(done.stdout.split())
-    rows = [row for row in jsonl if row["article"] == "daily-trumpeter"]
-    assert all(scheme.label(row["label"]).title in words for row in rows)
-    assert ("the model abstains" in words) == any(row["abstained"] for row in rows)
+    shown: list[tuple[str, bool, str]] = []
+    for line in done.stdout.splitlines():
+        if re.match(r".{18}[? ] *\d+% ", line):
+            shown.append((line[:18].strip(), line[18] == "?", line[24:].strip()))
+        elif shown and line[:24].isspace():  # the sentence goes on
+            shown[-1] = (*shown[-1][:2], f"{shown[-1][2]} {line.strip()}")
+    assert shown == [
+        (scheme.label(row["label"]).title, row["abstained"], " ".join(row["text"].split()))
+        for row in jsonl
+        if row["article"] == "daily-trumpeter"
+    ]
+    assert "? = the model abstains" in done.stdout
 
 
 def test_standard_input_is_read(run: Run, artifact: Path):

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labels.annotations.corpus import AnnotatedArticle
+from labels.annotations import AnnotatedArticle
 from labels.annotations.standoff import attach, read_labels, read_texts
-from labels.articles.sources import read_articles
-from labels.articles.splitting import split
+from labels.articles import read_articles, split
 from labels.errors import ArtifactError, ConfigError, OutputError
 from labels.scheme import LabelScheme
 from models import Tagger

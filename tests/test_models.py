@@ -144,8 +144,8 @@ def test_the_threshold_is_the_lowest_that_keeps_the_precision():
     labels = np.array([0, 0, 1, 0, 1])
     assert choose_threshold(probabilities, labels, 0.99) == 0.9
     assert choose_threshold(probabilities, labels, 0.75) == 0.7
-    assert choose_threshold(probabilities, 1 - labels[::-1] * 0 - 1, 0.5) == 0.6
-    assert choose_threshold(probabilities, np.ones(5, dtype=int), 0.9) <= 0.99  # never right: some threshold all the same
+    assert choose_threshold(probabilities, np.zeros(5, dtype=int), 0.5) == 0.6  # always right
+    assert choose_threshold(probabilities, np.ones(5, dtype=int), 0.9) == 0.99  # never right: as few as possible are kept
 
 
 def test_calibration_error_of_known_cases():

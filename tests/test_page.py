@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from labels.articles.article import Article
-from labels.articles.sources import read_articles
+from labels.articles import Article, read_articles
 from models import TaggedArticle, Tagger
 from models.formats.page import form_page, to_html
 from tests.conftest import CHROMIUM, HEADLESS, ROOT
@@ -161,4 +160,5 @@ def test_the_index_sorts_by_a_label(browser: Any, address: str):
         assert head.get_attribute("aria-sort") == order
         values = [float(cell.get_attribute("data-value")) for cell in page.locator("tbody td.l0").all()]
         assert values == sorted(values, reverse=expected)
+        assert len(set(values)) > 2
     assert said == []

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labels.annotations.corpus import AnnotatedArticle
-from labels.articles.article import Article
-from labels.articles.splitting import split
+from labels.annotations import AnnotatedArticle
+from labels.articles import Article, split
 
 HOSTILE = st.text(
     alphabet=st.one_of(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labels.annotations.corpus import Annotation, read_corpus, write_corpus
+from labels.annotations import Annotation, read_corpus, write_corpus
 from labels.annotations.standoff import (
     StandoffArticle,
     StandoffLabel,
@@ -91,7 +91,9 @@ def test_a_broken_label_file_names_file_and_line(scheme: LabelScheme, tmp_path: 
 
 def test_the_shipped_labels_hold_no_words(scheme: LabelScheme):
     """Hashes, labels and places only: nothing of the articles themselves, under whatever name."""
-    for path in sorted(Path("labels/corpus/real").glob("*.jsonl")):
+    paths = sorted(Path("labels/corpus/real").glob("*.jsonl"))
+    assert paths
+    for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
             article = json.loads(line)
             assert set(article) == {"doc", "outlet", "event", "kind", "topic", "split", "rows"}

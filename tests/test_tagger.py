@@ -1,12 +1,11 @@
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from transformers import pipeline
 
-from labels.articles.article import Article, place_sentences
-from labels.articles.sources import read_articles
+from labels.articles import Article, read_articles
+from labels.articles.article import place_sentences
 from labels.errors import ArticleError, ArtifactError
 from labels.scheme import LabelScheme
 from models import Tagger
@@ -114,10 +113,14 @@ def test_a_model_of_another_scheme_is_refused(copied_artifact: Path):
         Tagger.load(copied_artifact)
 
 
-def test_a_foreign_model_without_scheme_is_held_against_the_shipped_one(copied_artifact: Path):
+def test_a_foreign_model_without_scheme_is_held_against_the_shipped_one(copied_artifact: Path, scheme: LabelScheme):
     (copied_artifact / "scheme.yaml").unlink()
-    assert Tagger.load(copied_artifact).scheme.names[0] == "fact"
-    shutil.copyfile(ROOT / "labels/scheme.yaml", copied_artifact / "scheme.yaml")
+    assert Tagger.load(copied_artifact).scheme == scheme
+    config = json.loads((copied_artifact / "config.json").read_text(encoding="utf-8"))
+    config["id2label"] |= {"0": "skip", "4": "fact"}
+    (copied_artifact / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="its labels are skip, quoted_claim, condition, editorial_framing, fact, those of"):
+        Tagger.load(copied_artifact)
 
 
 @pytest.mark.skipif(not SHARED_ARTICLES.is_dir(), reason="the acceptance articles are not at hand: ../shared/articles")

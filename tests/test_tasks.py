@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from labels.annotations.corpus import AnnotatedArticle, Annotation, LabeledSentence
-from labels.articles.article import Article
-from labels.articles.sources import read_articles
-from labels.articles.splitting import split
+from labels.annotations import AnnotatedArticle, Annotation, LabeledSentence
+from labels.articles import Article, read_articles, split
 from labels.errors import AnnotationError
 from labels.scheme import LabelScheme, load_scheme
 from labels.studio.answers import merge_tasks

@@ -25,9 +25,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from labels.articles import fetch as fetching
-from labels.articles.article import metadata
+from labels.articles import metadata, read_articles
 from labels.articles.fetch import address_of, fetch
-from labels.articles.sources import read_articles
 from labels.errors import ArticleError
 from models import Tagger
 from models.formats.tables import to_json
@@ -71,7 +70,7 @@ def test_text_html_and_json_of_an_article_say_the_same(client: TestClient):
     for kind, content in (("text/plain", body), ("application/json", json.dumps({"articles": [{"text": body}]}))):
         answer = client.post("/v1/tag", content=content.encode(), headers={"content-type": f"{kind}; charset=utf-8"})
         labels.append([row["label"] for row in answer.json()[0]["sentences"]])
-    assert labels[0] == labels[1]
+    assert labels[0] == labels[1] != []
     answer = client.post("/v1/tag", content=page_of(body), headers={"content-type": "text/html"})
     assert "the mayor said" in answer.json()[0]["text"]
 

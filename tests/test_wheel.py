@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from labels.articles.sources import read_articles
+from labels.articles import read_articles
 from labels.scheme import load_scheme
 from models import Tagger
 from models.onnx.export import export

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from labels.annotations.corpus import ARTICLES, SENTENCES, SPLITS, AnnotatedArticle, read_corpus
+from labels.annotations import AnnotatedArticle, read_corpus
+from labels.annotations.corpus import ARTICLES, SENTENCES, SPLITS
 from labels.errors import AnnotationError, ConfigError
 from labels.files import located
 from labels.scheme import LabelScheme

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from labels.annotations.corpus import AnnotatedArticle, LabeledSentence
+from labels.annotations import AnnotatedArticle, LabeledSentence
 from labels.errors import ConfigError
 from labels.scheme import load_scheme
 from models.arrays import Floats

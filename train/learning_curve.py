@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from labels.annotations.corpus import AnnotatedArticle
+from labels.annotations import AnnotatedArticle
 from labels.errors import AnnotationError
 from labels.scheme import load_scheme
 from train.config import TrainConfig

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from labels.annotations.corpus import AnnotatedArticle, write_corpus
+from labels.annotations import AnnotatedArticle, write_corpus
 from labels.errors import ConfigError, OutputError
 from labels.files import located, write_whole, writing
 from labels.scheme import load_scheme

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labels.articles.article import METADATA, Article, Sentence, metadata
+from labels.articles import METADATA, Article, Sentence, metadata
 from labels.articles.decoding import json_rows, read_utf8
 from labels.errors import AnnotationError, ArticleError
 from labels.files import located, write_whole

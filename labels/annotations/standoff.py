@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labels.annotations.corpus import SPLITS, AnnotatedArticle, Annotation, LabeledSentence, read_votes
-from labels.articles.article import Article, place_sentences
+from labels.articles import Article
+from labels.articles.article import place_sentences
 from labels.articles.decoding import json_rows, read_utf8
 from labels.errors import AnnotationError, ArticleError
 from labels.files import located

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labels.annotations.corpus import ADJUDICATOR, AnnotatedArticle, Annotation, LabeledSentence, Span, adjudicate
-from labels.articles.article import Sentence
+from labels.annotations import AnnotatedArticle, Annotation, LabeledSentence, Span, adjudicate
+from labels.annotations.corpus import ADJUDICATOR
+from labels.articles import Sentence
 from labels.scheme import LabelScheme
 from labels.studio.tasks import read_article
 from labels.studio.views import LABEL, SPAN

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from labels.annotations.corpus import ARTICLES, SENTENCES, AnnotatedArticle, read_corpus, write_corpus
+from labels.annotations import AnnotatedArticle, read_corpus, write_corpus
+from labels.annotations.corpus import ARTICLES, SENTENCES
 from labels.articles.decoding import json_rows, read_utf8
 from labels.files import locked
 from labels.scheme import LabelScheme

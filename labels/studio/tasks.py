@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labels.annotations.standoff import sentence_hash
-from labels.articles.article import METADATA, Article, Sentence, metadata
+from labels.articles import METADATA, Article, Sentence, metadata
 from labels.studio.views import LABEL, TEXT
 
 NEIGHBOURS = 2  # sentences shown before and after

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labels.articles import Split, sentences_of
 from labels.articles.archive import Entry, Shard, read_shard
-from labels.articles.article import Split
-from labels.articles.splitting import sentences_of
 from labels.errors import ArticleError
 from labels.files import write_whole
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labels.articles.article import metadata
+from labels.articles import metadata
 
 if TYPE_CHECKING:
     from models.tagger import TaggedArticle

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labels.articles.article import Split
+from labels.articles import Split
 
 if TYPE_CHECKING:
     from models.tagger import TaggedArticle, Tagger

@@ -12,7 +12,8 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from labels.articles.article import Article, article_of, encodable, metadata
+from labels.articles import Article, metadata
+from labels.articles.article import article_of, encodable
 from labels.articles.decoding import decode
 from labels.articles.fetch import fetch
 from labels.articles.readers import read_html, read_text

@@ -22,8 +22,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labels.articles.article import Split
-from labels.articles.splitting import sentences_of
+from labels.articles import Split, sentences_of
 from labels.errors import ArticleError
 from labels.scheme import LabelScheme
 from models.formats.page import form_page, policy, to_html

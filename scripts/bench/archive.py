@@ -20,8 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labels.articles.article import Article
-from labels.articles.sources import read_articles
+from labels.articles import Article, read_articles
 from labels.commands import CHECK_FAILED, DONE, command, execute
 from labels.errors import ConfigError
 from labels.files import write_whole
@@ -45,7 +44,7 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from labels.articles.splitting import sentences_of
+    from labels.articles import sentences_of
     from models.artifact import model_version
     from models.onnx.runtime import cores
 

@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from labels.annotations.corpus import AnnotatedArticle, LabeledSentence, write_corpus
-from labels.articles.article import Article, place_sentences
+from labels.annotations import AnnotatedArticle, LabeledSentence, write_corpus
+from labels.articles import Article
+from labels.articles.article import place_sentences
 from labels.articles.decoding import json_rows, read_utf8
 from labels.commands import DONE, command, execute
 from labels.errors import ArticleError

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labels.articles.sources import read_articles
+from labels.articles import read_articles
 from labels.commands import CHECK_FAILED, DONE, command, execute
 from labels.errors import ConfigError
 from labels.files import write_whole
@@ -69,7 +69,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     import httpx
 
-    from labels.articles.splitting import sentences_of
+    from labels.articles import sentences_of
     from models.artifact import model_version
     from models.onnx.runtime import cores
 
