@@ -25,7 +25,7 @@ from train.run import train
 @pytest.fixture(scope="module", params=["single", "window"])
 def trained(request: pytest.FixtureRequest, tiny_config: Path) -> Path:
     """A model of each context that can be exported, the tiny one trained long enough to be sure of something."""
-    sizes = [f"model.context={request.param}", f"name={request.param}", "training.num_train_epochs=6"]
+    sizes = [f"model.context={request.param}", f"name={request.param}", "training.num_train_epochs=12"]
     return train(load_config(tiny_config, sizes))
 
 
