@@ -114,6 +114,7 @@ def test_what_is_done_in_the_page_is_what_comes_back(
         page.skip()
         first, second = (number for number, text in sorted(texts.items()) if text in list(expected)[:2])
         page.open(first)
+        page.page.wait_for_selector(".lsf-choices input:checked")  # its answer is loaded, and a key is not lost
         page.press("3", "condition")
         page.update()
         expected[texts[first]] = "condition"
