@@ -39,8 +39,8 @@ def command(description: str | None, prog: str | None = None) -> argparse.Argume
     return parser
 
 
-def add_verb(verbs: Any, name: str, run: Run, description: str | None, **options: Any) -> argparse.ArgumentParser:
-    """Add a sub-command to what `add_subparsers` returned; `run` does its work."""
+def add_verb(verbs: Any, name: str, run: Run | None, description: str | None, **options: Any) -> argparse.ArgumentParser:
+    """Add a sub-command to what `add_subparsers` returned; `run` does its work, or, if it is None, verbs of its own do."""
     summary = (description or "").partition("\n")[0]
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=summary, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **options

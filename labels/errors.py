@@ -48,3 +48,8 @@ class StudioError(UserError):
 
 class StudioTimeoutError(StudioError):
     """Label Studio does not answer in time."""
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """Return the text of a library's error, say, as one line of at most `limit` characters."""
+    return " ".join(str(text).split())[:limit]

@@ -9,10 +9,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from labels.errors import ArtifactError
+from labels.errors import ArtifactError, one_line
 from labels.files import located
 from labels.scheme import LabelScheme, load_scheme
-from models.contexts import CONTEXTS
 
 SCHEME, MODEL_CONFIG, WEIGHTS, ONNX = "scheme.yaml", "config.json", "model.safetensors", "model.onnx"
 
@@ -40,6 +39,8 @@ def read_artifact(folder: Path) -> Artifact:
     Raises:
         ArtifactError: the folder or its weights are missing or broken, or its labels are not those of its scheme.
     """
+    from models.contexts import CONTEXTS  # brings numpy
+
     folder = located(folder)
     weights = _weights(folder)
     if not weights.is_file():
@@ -77,7 +78,7 @@ def model_version(folder: Path) -> str:
 
 def loading_error(folder: Path, error: Exception, remedy: str = "train it again") -> ArtifactError:
     """Return the error for an artifact whose files a library cannot read."""
-    return ArtifactError(f"{folder}: cannot be loaded: {' '.join(str(error).split())[:300]}; {remedy}")
+    return ArtifactError(f"{folder}: cannot be loaded: {one_line(error)}; {remedy}")
 
 
 def _weights(folder: Path) -> Path:

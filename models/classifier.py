@@ -25,7 +25,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging as transformers_logging
 
-from labels.errors import BackboneError
+from labels.errors import BackboneError, one_line
 from labels.scheme import LabelScheme
 from models.arrays import Floats
 from models.artifact import SCHEME, Artifact, loading_error
@@ -104,7 +104,7 @@ def build_classifier(
         config = AutoConfig.from_pretrained(backbone, **settings)
         model = _with_new_head(backbone, config, context)
     except (AttributeError, OSError, ValueError) as error:  # AttributeError: a tokenizer without tokenizer.json
-        raise BackboneError(f"model.backbone: {backbone} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+        raise BackboneError(f"model.backbone: {backbone} cannot be loaded: {one_line(error)}") from error
     positions = getattr(config, "max_position_embeddings", max_length)
     if max_length > positions:
         raise BackboneError(f"model.max_length: {max_length} is more than the {positions} positions of {backbone}")

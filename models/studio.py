@@ -44,7 +44,7 @@ Verb = Callable[[Studio, LabelScheme, argparse.Namespace], None]
 
 def add_to(verbs: Any) -> None:
     """Add `studio` and its verbs to the commands of the command line."""
-    studio = add_verb(verbs, "studio", _start, __doc__).add_subparsers(required=True, metavar="VERB")
+    studio = add_verb(verbs, "studio", None, __doc__).add_subparsers(required=True, metavar="VERB")
     start = add_verb(studio, "start", _start, "Install and start a server on this machine; print its address and credentials.")
     start.add_argument("--port", type=int, default=local_server.PORT)
     add_verb(studio, "stop", _stop, "Stop that server; the data stays.")

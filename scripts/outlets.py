@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from labels.commands import DONE, command, execute
-from labels.errors import ArticleError
+from labels.errors import ArticleError, one_line
 from labels.scheme import DEFAULT_SCHEME, LabelScheme, load_scheme
 from models.arrays import Floats, Ints
 
@@ -111,7 +111,7 @@ def _count_labels(source: Path) -> list[tuple[str | None, str, str, int]]:
         ]
         counts = pa.concat_tables(batch_counts).group_by(columns).aggregate([("count_all", "sum")])
     except (OSError, KeyError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ArticleError(f"{source}: is no table of tagged sentences ({reason}); make one with tag-archive") from error
     return [(row["outlet"], row[article], row["label"], row["count_all_sum"]) for row in counts.to_pylist()]
 

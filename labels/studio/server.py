@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labels.articles.decoding import json_rows, read_utf8
-from labels.errors import StudioError, StudioTimeoutError
+from labels.errors import StudioError, StudioTimeoutError, one_line
 from labels.files import write_whole, writing
 
 URL, KEY = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"  # environment variables that name a server
@@ -285,4 +285,4 @@ def _reason(error: Any, project: int | None) -> str:
         return f"project {project} is gone; create one (newsvoice studio create) and push to that"
     body = error.body if isinstance(error.body, dict) else {"detail": error.body}
     detail = body.get("validation_errors") or body.get("detail") or body or "nothing more; the token may have expired"
-    return f"answered {error.status_code}: {' '.join(str(detail).split())[:300]}"
+    return f"answered {error.status_code}: {one_line(detail)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labels.articles.archive import Shard
-from labels.errors import ArtifactError, ConfigError, UserError
+from labels.errors import ArtifactError, ConfigError, UserError, one_line
 from labels.silence import silenced
 from models.archive.shards import Part, tag_shard
 from models.artifact import model_version
@@ -39,7 +39,7 @@ def ray_engine(model: Path) -> Callable[[Iterable[Shard], Path, int], Iterator[P
         try:
             ray.init(log_to_driver=False, logging_level="error", include_dashboard=False)
         except (OSError, RuntimeError, ValueError) as error:
-            raise ConfigError(f"the Ray cluster cannot be reached: {_line(error)}; check RAY_ADDRESS") from error
+            raise ConfigError(f"the Ray cluster cannot be reached: {one_line(error)}; check RAY_ADDRESS") from error
         try:
             ray.data.DataContext.get_current().enable_progress_bars = False
             rows = [{"shard": pickle.dumps(replace(shard, base=Path.cwd()))} for shard in shards]
@@ -53,7 +53,7 @@ def ray_engine(model: Path) -> Callable[[Iterable[Shard], Path, int], Iterator[P
             if isinstance(cause, UserError):
                 raise cause from None
             raise ConfigError(
-                f"the Ray cluster failed: {_line(cause or error)}; run the same command again to go on"
+                f"the Ray cluster failed: {one_line(cause or error)}; run the same command again to go on"
             ) from error
         finally:
             ray.shutdown()
@@ -75,8 +75,3 @@ def _tagger(model: Path, version: str) -> "Tagger":
     if model_version(model) != version:
         raise ArtifactError(f"{model}: is not {version} on every node; put the same model there on all of them")
     return Tagger.load(model)
-
-
-def _line(error: BaseException) -> str:
-    """Return the text of an error in one line."""
-    return " ".join(str(error).split())[:300]

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 from labels.articles import read_articles, sentences_of
 from labels.commands import DONE, add_verb
-from labels.errors import ArtifactError, OutputError
+from labels.errors import ArtifactError, OutputError, one_line
 from labels.files import new_folder
 from models.artifact import MODEL_CONFIG, ONNX, SCHEME, Artifact, model_version, read_artifact
-from models.contexts import Batch, collate
 from models.onnx.eight_bits import quantize, smooth
-from models.tagger import Tagger
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
+
+    from models.contexts import Batch
 
 COPIED = (MODEL_CONFIG, SCHEME, "tokenizer.json", "tokenizer_config.json")
 SAMPLES = "labels/samples"  # articles that the exported model is tried on
@@ -92,6 +92,8 @@ def _write_onnx(artifact: Artifact, path: Path, int8: bool) -> None:
     import onnxscript  # noqa: F401  # before any work: torch asks for it late, in its own words
 
     from models.classifier import load_classifier
+    from models.contexts import collate
+    from models.tagger import Tagger
 
     model, tokenizer = load_classifier(artifact)
     articles = [[sentence.text for sentence in sentences_of(article)] for article in read_articles([SAMPLES])]
@@ -104,7 +106,7 @@ def _write_onnx(artifact: Artifact, path: Path, int8: bool) -> None:
     try:
         difference = _convert(model, batches, path)
     except Exception as error:  # an encoder may use operations that ONNX does not have; what is raised then differs
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)
         raise ArtifactError(f"{artifact.folder}: its encoder cannot be exported: {reason}; use the model as it is") from error
     if not difference <= TOLERANCE:  # also refuses NaN
         raise ArtifactError(f"{artifact.folder}: its encoder says something else when it is exported; use the model as it is")
@@ -112,7 +114,7 @@ def _write_onnx(artifact: Artifact, path: Path, int8: bool) -> None:
         raise ArtifactError(f"{artifact.folder}: no layer of its encoder is fit for eight bits; export it without --int8")
 
 
-def _convert(model: "PreTrainedModel", batches: Sequence[Batch], path: Path) -> float:
+def _convert(model: "PreTrainedModel", batches: "Sequence[Batch]", path: Path) -> float:
     """Write a model as ONNX; return the largest difference between its logits and torch's, for batches of one row each."""
     import onnx
     import onnxruntime

@@ -11,7 +11,8 @@ pip install 'newsvoice[serve]'
 
 With --label-studio it is an ML backend, which Label Studio's server calls: it suggests labels when a task is opened, and is
 told what annotators do. If NEWSVOICE_CREDENTIALS=USER:PASSWORD is set, clients must send that name and password (basic
-authentication, which Label Studio can send); it must be set if --host lets other machines in.
+authentication; Label Studio takes them from the address, http://USER:PASSWORD@HOST:9090). It must be set if --host lets other
+machines in.
 """
 
 import argparse

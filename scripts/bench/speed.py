@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from models import Tagger
 
-ROUNDS = 3
 SIDE = 2048  # rows and columns of the matrices whose product measures the machine
 
 
